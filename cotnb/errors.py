@@ -1,0 +1,9 @@
+"""The one exception that stands for a user's mistake."""
+
+
+class UserError(Exception):
+    """A mistake that a user can mend.
+
+    The message is one line: which file or field, what was expected, what to do.
+    The command line and the notebooks show that line without a stack trace.
+    """
