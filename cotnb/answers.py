@@ -1,0 +1,132 @@
+"""One extractor for each answer type: from a generated text to a canonical answer."""
+
+import re
+from fractions import Fraction
+
+ANSWER_MARK = re.compile(r"answer\s*(?:is|:|=)\s*:?", re.IGNORECASE)
+NEXT_QUESTION = re.compile(r"(?:^|\s)(?:Q|Question)\s*:")
+NUMBER = re.compile(
+    r"(?<![\w.])"  # not inside a word
+    r"(?:(?<!\d)(?<!\d )(?P<sign>[-\u2212])\s?)?"  # "10-3" holds no minus three
+    r"[$\u00a3\u20ac]?\s?"
+    r"(?P<signed>[-\u2212])?"
+    r"(?P<value>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
+    r"(?:\s?/\s?(?P<denominator>\d+)(?![\d.]*\d*/))?"
+    r"(?![\d]|,\d{3}|[A-Za-z]\d)"
+)
+LABELS = {
+    "yes_no": ("yes", "no"),
+    "true_false": ("true", "false"),
+    "valid_invalid": ("valid", "invalid"),
+}
+
+
+def extract_answer(text: str, answer_type: str) -> str | None:
+    """The canonical answer that a generated text states, or None where it has none.
+
+    The text is cut where a next question begins. What follows the last "answer is"
+    is read first; without that mark the whole text is read, and its last candidate
+    counts, as is usual for chains of thought (Fu et al. 2023; Kojima et al. 2022).
+    """
+    text = _clean(text)
+    marks = list(ANSWER_MARK.finditer(text))
+    for mark in reversed(marks):
+        found = _candidates(text[mark.end() :], answer_type, after_mark=True)
+        if found:
+            return found[0]
+    if marks and answer_type in ("brackets", "text"):
+        return None
+    found = _candidates(text, answer_type, after_mark=False)
+    return found[-1] if found else None
+
+
+def canonical(answer: str, answer_type: str) -> str | None:
+    """A bare answer in canonical form: "$1,000.00" is "1000", "(b)" is "B".
+
+    None where the answer is not of that type.
+    """
+    found = _candidates(_clean(answer), answer_type, after_mark=True)
+    return found[0] if found else None
+
+
+def is_correct(prediction: str | None, answer: str, answer_type: str) -> bool:
+    """Whether a canonical prediction equals the exact answer (exact match)."""
+    return prediction is not None and prediction == canonical(answer, answer_type)
+
+
+def _clean(text: str) -> str:
+    text = re.sub(r"\*\*|__|`", "", text)
+    text = re.sub(r"\\boxed\s*\{([^{}]*)\}", r"\1", text)
+    following = NEXT_QUESTION.search(text)
+    if following and text[: following.start()].strip():
+        text = text[: following.start()]
+    return text.strip()
+
+
+def _candidates(text: str, answer_type: str, after_mark: bool) -> list[str]:
+    if answer_type == "number":
+        return [_number(match) for match in NUMBER.finditer(text)]
+    if answer_type == "choice":
+        return _choices(text, after_mark)
+    if answer_type == "brackets":
+        return _brackets(text, after_mark)
+    if answer_type == "text":
+        return _free_text(text, after_mark)
+    labels = "|".join(LABELS[answer_type])
+    found = re.findall(rf"\b({labels})\b", text, re.IGNORECASE)
+    return [label.lower() for label in found]
+
+
+def _number(match: re.Match) -> str:
+    value = Fraction(match["value"].replace(",", ""))
+    if match["denominator"] and int(match["denominator"]):
+        value /= int(match["denominator"])
+    if match["sign"] or match["signed"]:
+        value = -value
+    return _decimal(value)
+
+
+def _decimal(value: Fraction) -> str:
+    """An exact decimal where there is one, else a fraction in lowest terms."""
+    rest = value.denominator
+    for prime in (2, 5):
+        while rest % prime == 0:
+            rest //= prime
+    if value.denominator == 1 or rest != 1:
+        return str(value)
+    digits = 0
+    while (value * 10**digits).denominator != 1:
+        digits += 1
+    return f"{float(value):.{digits}f}"
+
+
+def _choices(text: str, after_mark: bool) -> list[str]:
+    bracketed = re.findall(r"\(([A-Za-z])\)", text)
+    if bracketed:
+        return [letter.upper() for letter in bracketed]
+    bare = r"\s*([A-Z])(?:\)|\.|,|:|\s*$|\s*\n)"
+    start = re.match(bare, text)
+    if start:
+        return [start[1]]
+    if after_mark:
+        return []
+    return re.findall(r"(?:^|\s)([A-Z])(?:\)|\.(?:\s|$))", text)
+
+
+def _brackets(text: str, after_mark: bool) -> list[str]:
+    pattern = r"[\[\](){}<>](?:\s*[\[\](){}<>])*"
+    if after_mark:
+        match = re.match(rf"[\s:]*({pattern})", text)
+        found = [match[1]] if match else []
+    else:
+        found = re.findall(pattern, text)
+    return [" ".join(re.sub(r"\s", "", run)) for run in found]
+
+
+def _free_text(text: str, after_mark: bool) -> list[str]:
+    line = text.strip().splitlines()
+    if not line:
+        return []
+    words = line[0 if after_mark else -1].strip().strip("\"'\u201c\u201d")
+    words = re.sub(r"[.\"'\u201c\u201d]+$", "", words).lower()
+    return [" ".join(words.split())] if words else []

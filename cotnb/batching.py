@@ -1,0 +1,146 @@
+"""Pairs as token ids, and batches of few shapes.
+
+A kernel is built for every new shape on a CPU, so lengths are rounded up to a multiple
+of BUCKET and rows of like length share a batch. For a decoder-only student a row is
+
+    [ prompt, padded on its left | target and end mark, padded on its right ]
+
+so that the targets of a batch end side by side and logits are needed there alone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from transformers import PreTrainedTokenizerBase
+
+from cotnb.errors import UserError
+from cotnb.formats import Pair
+
+BUCKET = 16
+IGNORED = -100
+SORTING_WINDOW = 32  # batches whose rows are sorted by length together
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Token ids of one pair; `target` holds the end mark."""
+
+    prompt: list[int]
+    target: list[int]
+
+
+def encode_prompt(
+    tokenizer: PreTrainedTokenizerBase, prompt: str, encoder_decoder: bool
+) -> list[int]:
+    """Token ids of a prompt; an encoder reads its end mark, a decoder goes on."""
+    return tokenizer(prompt, add_special_tokens=encoder_decoder)["input_ids"]
+
+
+def encode_pairs(
+    tokenizer: PreTrainedTokenizerBase,
+    pairs: Sequence[Pair],
+    encoder_decoder: bool,
+    max_length: int,
+) -> list[Encoded]:
+    """Token ids of pairs, in their order.
+
+    max_length: the most tokens of prompt and of target. Raises UserError naming the
+    first pair that is longer: nothing is cut silently.
+    """
+    space = "" if encoder_decoder else " "
+    encoded = []
+    for number, pair in enumerate(pairs):
+        prompt = encode_prompt(tokenizer, pair.prompt, encoder_decoder)
+        target = tokenizer(space + pair.target, add_special_tokens=False)["input_ids"]
+        if max(len(prompt), len(target)) >= max_length:
+            raise UserError(
+                f"pair {number}: {len(prompt)} prompt and {len(target)} target tokens, "
+                f"max_length is {max_length}; raise it or drop the pair"
+            )
+        encoded.append(Encoded(prompt, [*target, tokenizer.eos_token_id]))
+    return encoded
+
+
+def plan_batches(
+    encoded: Sequence[Encoded], batch_size: int, epochs: float, seed: int
+) -> list[list[int]]:
+    """The rows of every optimiser step, over all epochs.
+
+    Each epoch is a fresh shuffle; within windows of it rows are sorted by length, cut
+    into batches, and the batches shuffled. A last short batch is kept. A part of an
+    epoch (epochs = 0.5) is the first part of its shuffle.
+    """
+    generator = np.random.default_rng(seed)
+    lengths = np.array([[_bucket(len(e.prompt)), len(e.target)] for e in encoded])
+    plan: list[list[int]] = []
+    remaining = round(epochs * len(encoded))
+    while remaining > 0:
+        order = generator.permutation(len(encoded))[:remaining]
+        remaining -= len(order)
+        window = SORTING_WINDOW * batch_size
+        batches = []
+        for start in range(0, len(order), window):
+            rows = order[start : start + window]
+            rows = rows[np.lexsort(lengths[rows].T[::-1])]
+            batches += [
+                rows[i : i + batch_size].tolist()
+                for i in range(0, len(rows), batch_size)
+            ]
+        plan += [batches[i] for i in generator.permutation(len(batches))]
+    return plan
+
+
+def _bucket(length: int) -> int:
+    return -(-length // BUCKET) * BUCKET
+
+
+def collate(
+    rows: Sequence[Encoded], pad_token_id: int, encoder_decoder: bool
+) -> dict[str, torch.Tensor]:
+    """A batch of padded tensors, (rows, length), lengths multiples of BUCKET.
+
+    `labels` (rows, target length) hold IGNORED where there is padding.
+    """
+    prompt = _pad([r.prompt for r in rows], pad_token_id, left=not encoder_decoder)
+    target = _pad([r.target for r in rows], pad_token_id, left=False)
+    prompt_mask = _mask([len(r.prompt) for r in rows], prompt, not encoder_decoder)
+    target_mask = _mask([len(r.target) for r in rows], target, left=False)
+    labels = target.masked_fill(target_mask == 0, IGNORED)
+    if encoder_decoder:
+        return {"input_ids": prompt, "attention_mask": prompt_mask, "labels": labels}
+    attention_mask = torch.cat([prompt_mask, target_mask], dim=1)
+    return {
+        "input_ids": torch.cat([prompt, target], dim=1),
+        "attention_mask": attention_mask,
+        "position_ids": (attention_mask.cumsum(1) - 1).clamp(min=0),
+        "labels": labels,
+    }
+
+
+def pad_prompts(
+    prompts: Sequence[list[int]], pad_token_id: int, encoder_decoder: bool
+) -> dict[str, torch.Tensor]:
+    """Prompts alone, (rows, length), for generation: a decoder's padded on the left."""
+    left = not encoder_decoder
+    padded = _pad(prompts, pad_token_id, left)
+    mask = _mask([len(p) for p in prompts], padded, left)
+    return {"input_ids": padded, "attention_mask": mask}
+
+
+def _pad(rows: Sequence[list[int]], pad_token_id: int, left: bool) -> torch.Tensor:
+    width = _bucket(max(len(row) for row in rows))
+    padded = torch.full((len(rows), width), pad_token_id)
+    for i, row in enumerate(rows):
+        start = width - len(row) if left else 0
+        padded[i, start : start + len(row)] = torch.tensor(row)
+    return padded
+
+
+def _mask(lengths: list[int], padded: torch.Tensor, left: bool) -> torch.Tensor:
+    width = padded.shape[1]
+    position = torch.arange(width).expand(len(lengths), width)
+    length = torch.tensor(lengths)[:, None]
+    mask = position >= width - length if left else position < length
+    return mask.long()

@@ -1,0 +1,160 @@
+"""Prompt formats: a question, its rationale and demonstrations as prompt and target.
+
+The one place that knows templates. Four formats (Fu et al. 2023), each with or
+without a leading instruction:
+
+    few_shot_cot           demonstrations with rationales, then the question
+    zero_shot_cot          the question and "Let's think step by step." (Kojima et al.)
+    few_shot_answer_only   demonstrations with answers alone, then the question
+    zero_shot_answer_only  the question alone
+
+Texts are plain, so encoder-decoder and decoder-only students share them; the
+tokenizer's end-of-sequence token is the end mark that closes every target.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cotnb.answers import canonical
+from cotnb.errors import UserError
+from cotnb.tasks.example import Example
+
+PROMPT_FORMATS = (
+    "few_shot_cot",
+    "zero_shot_cot",
+    "few_shot_answer_only",
+    "zero_shot_answer_only",
+)
+COT_TRIGGER = "Let's think step by step."
+ANSWER_MARK = "The answer is"
+COT_INSTRUCTION = "Answer the question. Reason step by step, then state the answer."
+ANSWER_INSTRUCTION = "Answer the question. State the answer alone, without reasoning."
+STOP_TEXT = "\nQ:"
+
+
+@dataclass(frozen=True)
+class Demonstration:
+    """A solved question that a few-shot prompt shows."""
+
+    question: str
+    rationale: str
+    answer: str
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What a student reads and what it is to write, without the end mark."""
+
+    prompt: str
+    target: str
+
+
+def is_cot(prompt_format: str) -> bool:
+    """Whether the format asks for a rationale before the answer."""
+    return _checked(prompt_format).endswith("_cot")
+
+
+def is_few_shot(prompt_format: str) -> bool:
+    """Whether the format shows demonstrations."""
+    return _checked(prompt_format).startswith("few_shot")
+
+
+def _checked(prompt_format: str) -> str:
+    if prompt_format not in PROMPT_FORMATS:
+        raise UserError(
+            f"prompt_format {prompt_format!r}: expected one of "
+            f"{', '.join(PROMPT_FORMATS)}"
+        )
+    return prompt_format
+
+
+def build_prompt(
+    question: str,
+    prompt_format: str,
+    demonstrations: Sequence[Demonstration] = (),
+    instruction: bool = False,
+) -> str:
+    """The text a student is asked with.
+
+    demonstrations: shown in this order by the few-shot formats, which need one at
+    least; the zero-shot formats take none. Raises UserError where they do not fit.
+    """
+    cot = is_cot(prompt_format)
+    if is_few_shot(prompt_format) != bool(demonstrations):
+        raise UserError(
+            f"{prompt_format}: {len(demonstrations)} demonstrations given; few-shot "
+            "formats need one or more, zero-shot formats none"
+        )
+    blocks = [COT_INSTRUCTION if cot else ANSWER_INSTRUCTION] if instruction else []
+    for shown in demonstrations:
+        rationale = shown.rationale if cot else None
+        blocks.append(f"Q: {shown.question}\nA: {build_target(shown.answer, rationale)}")
+    trigger = f" {COT_TRIGGER}" if prompt_format == "zero_shot_cot" else ""
+    blocks.append(f"Q: {question}\nA:{trigger}")
+    return "\n\n".join(blocks)
+
+
+def build_target(answer: str, rationale: str | None = None) -> str:
+    """What the student is to write: rationale, if any, and the marked answer."""
+    closing = f"{ANSWER_MARK} {answer}."
+    return f"{rationale.strip()} {closing}" if rationale else closing
+
+
+def parse_target(target: str) -> tuple[str | None, str]:
+    """The rationale (None where there is none) and answer of a `build_target` text.
+
+    Raises ValueError where the text does not close with the marked answer.
+    """
+    rationale, mark, answer = target.rpartition(f"{ANSWER_MARK} ")
+    if not mark or not answer.endswith("."):
+        raise ValueError(f"not a target: it does not end in '{ANSWER_MARK} ….'")
+    return rationale.strip() or None, answer[:-1]
+
+
+def build_pair(
+    example: Example,
+    prompt_format: str,
+    rationale: str | None = None,
+    demonstrations: Sequence[Demonstration] = (),
+    instruction: bool = False,
+) -> Pair:
+    """One training pair; CoT formats take `rationale`, or else the example's own.
+
+    Raises UserError where a CoT format is asked for and no rationale is known.
+    """
+    if is_cot(prompt_format):
+        rationale = rationale or example.rationale
+        if not rationale:
+            raise UserError(f"{example.id}: {prompt_format} needs a rationale")
+    else:
+        rationale = None
+    prompt = build_prompt(example.question, prompt_format, demonstrations, instruction)
+    return Pair(prompt, build_target(example.answer, rationale))
+
+
+def draw_demonstrations(
+    pool: Sequence[tuple[Example, str]], example: Example, count: int, seed: int
+) -> list[Demonstration]:
+    """`count` demonstrations for one example, drawn from training examples.
+
+    pool: (training example, rationale) pairs. The draw depends on the seed and the
+    example alone, so neither order nor batch changes it. Never the example itself.
+    Raises UserError where the pool holds test questions or is too small.
+    """
+    if any(shown.split.startswith("test") for shown, _ in pool):
+        raise UserError("demonstrations come from training examples, not from a test")
+    fitting = [
+        (shown, rationale)
+        for shown, rationale in pool
+        if shown.id != example.id and shown.question != example.question
+    ]
+    if count > len(fitting):
+        raise UserError(f"{count} demonstrations asked for, the pool has {len(fitting)}")
+    drawn = random.Random(f"{seed}/{example.id}").sample(fitting, count)
+    return [
+        Demonstration(
+            shown.question, rationale, canonical(shown.answer, shown.answer_type)
+        )
+        for shown, rationale in drawn
+    ]

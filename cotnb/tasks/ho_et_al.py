@@ -1,0 +1,75 @@
+"""The task files of Ho et al. 2022 (itsnamgyu/reasoning-teacher), one JSONL a task.
+
+A row: index, question, answer, split, and for some tasks template_split, in which no
+template stands on both sides.
+"""
+
+import json
+import os
+from pathlib import Path
+
+from cotnb.answers import canonical
+from cotnb.errors import UserError
+from cotnb.tasks.example import Example
+
+HO_ET_AL_TASKS = {
+    "multiarith": "number",
+    "date_understanding": "choice",
+    "tracking_shuffled_objects": "choice",
+    "coin_flip": "yes_no",
+    "last_letter_concatenation": "text",
+}
+
+
+def load_ho_et_al(name: str, split: str, by_template: bool = False) -> list[Example]:
+    """One split, "train" or "test", of a task of Ho et al. 2022.
+
+    name: a key of HO_ET_AL_TASKS. by_template: take the split that keeps templates
+    apart. The folder is COTNB_TASK_FILES, or `tasks` beside the mirror's folder.
+    """
+    path = _folder() / f"{name}.jsonl"
+    if not path.is_file():
+        raise UserError(
+            f"{path}: not there; set COTNB_TASK_FILES to the folder with {name}.jsonl"
+        )
+    field = "template_split" if by_template else "split"
+    return [
+        _example(name, split, row)
+        for row in _rows(path, field)
+        if row[field] == split
+    ]
+
+
+def _folder() -> Path:
+    if folder := os.environ.get("COTNB_TASK_FILES"):
+        return Path(folder).expanduser()
+    if mirror := os.environ.get("COTNB_MIRROR"):
+        return Path(mirror).expanduser().parent / "tasks"
+    raise UserError(
+        "the task files of Ho et al. are not on the hub: set COTNB_TASK_FILES to "
+        "their folder"
+    )
+
+
+def _rows(path: Path, field: str):
+    for number, line in enumerate(path.read_text().splitlines(), start=1):
+        try:
+            row = json.loads(line)
+            row["question"], row["answer"], row["index"], row[field]
+        except (json.JSONDecodeError, KeyError, TypeError) as error:
+            raise UserError(
+                f"{path}, line {number}: expected index, question, answer and {field}"
+            ) from error
+        yield row
+
+
+def _example(name: str, split: str, row: dict) -> Example:
+    kind = HO_ET_AL_TASKS[name]
+    return Example(
+        task=f"ho_{name}",
+        split=split,
+        index=row["index"],
+        question=" ".join(row["question"].split()),
+        answer=canonical(str(row["answer"]), kind),
+        answer_type=kind,
+    )

@@ -1,0 +1,59 @@
+"""The one table of tasks: a name, its loader, its splits."""
+
+from cotnb.errors import UserError
+from cotnb.tasks.example import Example
+from cotnb.tasks.gsm_symbolic import load_gsm_symbolic
+from cotnb.tasks.ho_et_al import HO_ET_AL_TASKS, load_ho_et_al
+from cotnb.tasks.hub import (
+    BBH_ANSWER_TYPES,
+    load_bbh,
+    load_gsm8k,
+    load_multiarith,
+    load_svamp,
+)
+from cotnb.tasks.micro_coin_flip import load_micro_coin_flip
+from cotnb.tasks.micro_world import load_micro_world
+
+GENERATED = {
+    "micro_world": load_micro_world,
+    "micro_coin_flip": load_micro_coin_flip,
+    "gsm_symbolic": load_gsm_symbolic,
+}
+STORED = {"gsm8k": load_gsm8k, "svamp": load_svamp, "multiarith": load_multiarith}
+GENERATED_SIZE = 500
+
+
+def task_names() -> list[str]:
+    """Every name that `load_task` knows."""
+    bbh = [f"bbh_{task}" for task in BBH_ANSWER_TYPES]
+    ho = [f"ho_{task}" for task in HO_ET_AL_TASKS]
+    return [*GENERATED, *STORED, *ho, *bbh]
+
+
+def load_task(
+    name: str, split: str, size: int | None = None, seed: int = 0
+) -> list[Example]:
+    """Examples of one split of a task, in a fixed order.
+
+    name: one of `task_names()`. split: "train", "dev", "test" or a task's own.
+    size: how many, from the first; None is all of a stored task and 500 of a
+    generated one. seed: of a generated task; a stored one has a single order.
+    Raises UserError for an unknown task or split and for a size that is not there.
+    """
+    if name not in task_names():
+        raise UserError(f"no task {name!r}; there are {', '.join(task_names())}")
+    if size is not None and size < 1:
+        raise UserError(f"{name}: size is {size}; expected 1 or more")
+    if name in GENERATED:
+        return GENERATED[name](split, size or GENERATED_SIZE, seed=seed)
+    examples = _stored(name, split)
+    if size is not None and size > len(examples):
+        raise UserError(f"{name}: {split} has {len(examples)} questions, not {size}")
+    return examples[:size]
+
+
+def _stored(name: str, split: str) -> list[Example]:
+    if name in STORED:
+        return STORED[name](split)
+    family, _, task = name.partition("_")
+    return load_bbh(task, split) if family == "bbh" else load_ho_et_al(task, split)

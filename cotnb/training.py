@@ -1,0 +1,199 @@
+"""Tuning a student on pairs through `transformers.Trainer`, once a recipe."""
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from filelock import FileLock
+from peft import LoraConfig, PeftModel, get_peft_model
+from torch.utils.data import DataLoader
+from transformers import PrinterCallback, Trainer, TrainingArguments, set_seed
+from transformers.trainer_utils import get_last_checkpoint
+
+from cotnb.batching import IGNORED, Encoded, collate, encode_pairs, plan_batches
+from cotnb.errors import UserError
+from cotnb.formats import Pair
+from cotnb.paths import cache_folder
+from cotnb.progress import TrainingProgress
+from cotnb.recipes import Recipe, recipe_hash
+from cotnb.students import Student, default_device, load_student, open_student, tuned
+
+CHECKPOINTS_A_TUNING = 4
+DONE = "tuning.json"
+
+
+def tune(student_name: str, pairs: Sequence[Pair], recipe: Recipe) -> Student:
+    """A student tuned on pairs by a recipe, trained now or read from the cache.
+
+    Two runs that ask for the same student at the same time train it once: the second
+    waits. After a kill the same call goes on from the last checkpoint.
+    Raises UserError where there are no pairs or one is longer than max_length.
+    """
+    if not pairs:
+        raise UserError("no pairs to tune on: did a filter drop every rationale?")
+    base = load_student(student_name)
+    name = recipe_hash(base.fingerprint, pairs, recipe)
+    folder = cache_folder() / "students" / name
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{folder}.lock"):
+        if not (folder / DONE).is_file():
+            _train_into(folder, base, pairs, recipe)
+            base = load_student(student_name)  # training changed this one in place
+        return _load_tuned(base, folder)
+
+
+def tuning_history(student: Student) -> dict:
+    """What was noted of a tuned student's training.
+
+    Keys: steps, seconds (since the last start), pairs, target_tokens, and losses, a
+    list of {"step", "epoch", "loss", "learning_rate"}.
+    """
+    path = cache_folder() / "students" / student.fingerprint / DONE
+    return json.loads(path.read_text())
+
+
+def _load_tuned(base: Student, folder: Path) -> Student:
+    if (folder / "adapter_config.json").is_file():
+        model = PeftModel.from_pretrained(base.model, folder)
+        model = model.merge_and_unload()
+    else:
+        model = open_student(folder, base.name, folder.name).model
+    model.to(default_device()).eval()
+    return tuned(base, model, folder.name)
+
+
+def _train_into(folder: Path, base: Student, pairs, recipe: Recipe) -> None:
+    """Train, then move the finished student into place in one step."""
+    work = folder.with_name(f"{folder.name}.partial")
+    encoded = encode_pairs(
+        base.tokenizer, pairs, base.is_encoder_decoder, recipe.max_length
+    )
+    plan = plan_batches(encoded, recipe.batch_size, recipe.epochs, recipe.seed)
+    started = time.time()
+    try:
+        trainer = _trainer(base, encoded, plan, recipe, work)
+        trainer.train(resume_from_checkpoint=_last_checkpoint(work))
+        finished = work / "finished"
+        trainer.model.save_pretrained(finished)
+        base.tokenizer.save_pretrained(finished)
+        note = _note(trainer, encoded, recipe, time.time() - started)
+        (finished / DONE).write_text(json.dumps(note, indent=1))
+        os.replace(finished, folder)
+    except OSError as error:
+        raise UserError(
+            f"{work}: the tuned student could not be written ({error.strerror or error})"
+            "; make room and run again: it goes on from its last checkpoint"
+        ) from error
+    shutil.rmtree(work)
+
+
+def _last_checkpoint(work: Path) -> str | None:
+    return get_last_checkpoint(str(work)) if work.is_dir() else None
+
+
+def _note(trainer: Trainer, encoded, recipe: Recipe, seconds: float) -> dict:
+    losses = [
+        {key: row[key] for key in ("step", "epoch", "loss", "learning_rate")}
+        for row in trainer.state.log_history
+        if "loss" in row
+    ]
+    return {
+        "steps": trainer.state.global_step,
+        "seconds": round(seconds, 1),
+        "pairs": len(encoded),
+        "target_tokens": sum(len(e.target) for e in encoded),
+        "recipe": vars(recipe),
+        "losses": losses,
+    }
+
+
+def _trainer(base: Student, encoded, plan, recipe: Recipe, work: Path) -> Trainer:
+    set_seed(recipe.seed)
+    model = base.model
+    if recipe.method == "lora":
+        model = get_peft_model(model, _lora(base, recipe))
+    model.train()
+    arguments = TrainingArguments(
+        output_dir=str(work),
+        max_steps=len(plan),
+        per_device_train_batch_size=recipe.batch_size,
+        learning_rate=recipe.learning_rate,
+        lr_scheduler_type="linear",
+        warmup_steps=int(recipe.warmup_ratio * len(plan)),
+        weight_decay=recipe.weight_decay,
+        max_grad_norm=recipe.clip,
+        bf16=recipe.precision == "bf16",
+        use_cpu=not torch.cuda.is_available(),
+        logging_steps=max(1, len(plan) // 50),
+        save_steps=max(10, len(plan) // CHECKPOINTS_A_TUNING),
+        save_total_limit=1,
+        seed=recipe.seed,
+        report_to=[],
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        dataloader_pin_memory=torch.cuda.is_available(),
+    )
+    trainer = PairTrainer(
+        model=model,
+        args=arguments,
+        encoded=encoded,
+        plan=plan,
+        student=base,
+        callbacks=[TrainingProgress()],
+    )
+    trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
+def _lora(base: Student, recipe: Recipe) -> LoraConfig:
+    kind = "SEQ_2_SEQ_LM" if base.is_encoder_decoder else "CAUSAL_LM"
+    return LoraConfig(
+        r=recipe.lora_rank,
+        lora_alpha=2 * recipe.lora_rank,
+        target_modules="all-linear",
+        task_type=kind,
+    )
+
+
+class PairTrainer(Trainer):
+    """A Trainer over planned batches, with the loss on target tokens alone.
+
+    encoded: the pairs' token ids. plan: the rows of every optimiser step, so that a
+    resumed run sees the batches it would have seen.
+    """
+
+    def __init__(self, *, encoded: list[Encoded], plan, student: Student, **arguments):
+        self.plan = plan
+        self.pad_token_id = student.tokenizer.pad_token_id
+        self.encoder_decoder = student.is_encoder_decoder
+        super().__init__(train_dataset=encoded, **arguments)
+
+    def get_train_dataloader(self) -> DataLoader:
+        loader = DataLoader(
+            self.train_dataset,
+            batch_sampler=self.plan,
+            collate_fn=lambda rows: collate(
+                rows, self.pad_token_id, self.encoder_decoder
+            ),
+        )
+        return self.accelerator.prepare(loader)
+
+    def compute_loss(self, model, inputs, return_outputs=False, **_):
+        labels = inputs["labels"]
+        if self.encoder_decoder:
+            logits = model(**inputs, use_cache=False).logits
+        else:
+            inputs = {key: inputs[key] for key in inputs if key != "labels"}
+            # the token before a target token predicts it: one more than the targets
+            kept = labels.shape[1] + 1
+            output = model(**inputs, logits_to_keep=kept, use_cache=False)
+            logits = output.logits[:, :-1]
+        loss = F.cross_entropy(
+            logits.flatten(0, 1).float(), labels.flatten(), ignore_index=IGNORED
+        )
+        return (loss, {"logits": logits}) if return_outputs else loss

@@ -1,0 +1,97 @@
+"""The answer extractor: forms that must be read right, and forms that must not."""
+
+import pytest
+
+from cotnb.answers import canonical, extract_answer, is_correct
+
+NUMBERS = [
+    ("The answer is $29.00.", "29"),
+    ("The answer is 1,000.", "1000"),
+    ("The answer is -3.", "-3"),
+    ("The answer is \u22123.", "-3"),
+    ("The answer is -$5.50.", "-5.5"),
+    ("The answer is 12.", "12"),
+    ("12.", "12"),
+    ("The answer is 5. Q: There are 7", "5"),
+    ("The answer is 5.\n\nQ: There are 7 birds. A: The answer is 9.", "5"),
+    ("The answer is **42**", "42"),
+    ("**42**", "42"),
+    ("The answer is 3/4.", "0.75"),
+    ("The answer is 1/3", "1/3"),
+    ("The answer is 50%.", "50"),
+    ("The answer is 5 apples.", "5"),
+    ("The answer is: 7", "7"),
+    ("the final answer is 8", "8"),
+    ("\\boxed{17}", "17"),
+    ("3 + 4 = 7, then 7 * 2 = 14", "14"),
+    ("5-3=2", "2"),
+    ("He has 10-3", "3"),
+    ("The answer is 1,000,000", "1000000"),
+    ("The answer is 0.50", "0.5"),
+    ("The answer is .5", "0.5"),
+    ("The answer is 145<|im_end|>", "145"),
+    ("So 4 are left. The answer is", "4"),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), NUMBERS)
+def test_numbers_are_read(text, expected):
+    assert extract_answer(text, "number") == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["no number at all", "", "The answer is unknown.", "x2y", "Q: 7"]
+)
+def test_no_number_is_none(text):
+    expected = "7" if text == "Q: 7" else None
+    assert extract_answer(text, "number") == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [("The answer is 290.", "29"), ("The answer is -3.", "3"), ("1,00", "100")],
+)
+def test_near_misses_are_wrong(text, answer):
+    assert not is_correct(extract_answer(text, "number"), answer, "number")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("The answer is (B).", "B"),
+        ("answer is (B)", "B"),
+        ("The answer is B.", "B"),
+        ("**(C)**", "C"),
+        ("D", "D"),
+        ("D) because", "D"),
+        ("(A) is wrong, so it is (B)", "B"),
+        ("A dog barked", None),
+        ("The answer is A dog", None),
+    ],
+)
+def test_choices(text, expected):
+    assert extract_answer(text, "choice") == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "expected"),
+    [
+        ("yes_no", "It is heads. The answer is Yes.", "yes"),
+        ("yes_no", "Yes, then it flips, so no", "no"),
+        ("yes_no", "nothing known", None),
+        ("true_false", "The answer is False", "false"),
+        ("valid_invalid", "The argument is invalid.", "invalid"),
+        ("brackets", "The answer is ] } >.", "] } >"),
+        ("brackets", "]}", "] }"),
+        ("text", "The answer is  Barn  damp dot.", "barn damp dot"),
+        ("text", "The answer is.", None),
+    ],
+)
+def test_other_types(kind, text, expected):
+    assert extract_answer(text, kind) == expected
+
+
+def test_gold_answers_meet_predictions_in_one_form():
+    assert is_correct(extract_answer("so 0.75", "number"), "3/4", "number")
+    assert canonical("(b)", "choice") == "B"
+    assert not is_correct(None, "5", "number")

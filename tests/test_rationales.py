@@ -1,0 +1,95 @@
+"""Rationales: files with flaws, filters, and the match to questions."""
+
+import gzip
+import json
+
+import pytest
+
+from cotnb.answers import extract_answer
+from cotnb.errors import UserError
+from cotnb.rationales import (
+    by_teacher,
+    from_file,
+    from_generator,
+    keep_correct,
+    keep_distinct,
+    match,
+)
+from cotnb.tasks import load_task
+
+ROW = {
+    "question": "One and one?",
+    "rationale": "1 + 1 = 2.",
+    "prediction": "2",
+    "answer": "2",
+    "teacher": "ada",
+    "style": "plain",
+}
+
+
+def write(path, rows):
+    lines = [row if isinstance(row, str) else json.dumps(row) for row in rows]
+    opener = gzip.open if path.suffix == ".gz" else open
+    with opener(path, "wt") as file:
+        file.write("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.mark.parametrize("name", ["r.jsonl", "r.jsonl.gz"])
+def test_malformed_lines_are_numbered_and_the_rest_is_kept(tmp_path, name):
+    no_answer = {k: v for k, v in ROW.items() if k != "answer"}
+    rows = [ROW, "not json", {**ROW, "rationale": " "}, no_answer, "[1]", ROW]
+    read = from_file(write(tmp_path / name, rows))
+    assert len(read.rationales) == 2
+    assert read.malformed_lines == [2, 3, 4, 5]
+
+
+def test_test_rows_are_left_out(tmp_path):
+    rows = [ROW, {**ROW, "split": "test"}]
+    assert len(from_file(write(tmp_path / "r.jsonl", rows)).rationales) == 1
+
+
+@pytest.mark.parametrize("rows", [["nothing"], []])
+def test_a_file_without_rationales_is_refused(tmp_path, rows):
+    with pytest.raises(UserError, match="no line holds question"):
+        from_file(write(tmp_path / "r.jsonl", rows))
+
+
+def test_a_missing_and_a_broken_file_are_named(tmp_path):
+    with pytest.raises(UserError, match=r"nowhere\.jsonl: not at"):
+        from_file("nowhere.jsonl")
+    (tmp_path / "r.jsonl.gz").write_bytes(b"not gzip")
+    with pytest.raises(UserError, match="unreadable"):
+        from_file(tmp_path / "r.jsonl.gz")
+
+
+def test_filters(tmp_path):
+    wrong = {**ROW, "prediction": "3"}
+    respelt = {**ROW, "rationale": "1  + 1 = 2. "}
+    read = from_file(write(tmp_path / "r.jsonl", [ROW, wrong, respelt])).rationales
+    assert [r.correct for r in read] == [True, False, True]
+    assert len(keep_correct(read)) == 2
+    assert len(keep_distinct(keep_correct(read))) == 1
+    with pytest.raises(UserError, match="there are ada/plain"):
+        by_teacher(read, "bob", "plain")
+
+
+def test_the_generator_errs_at_its_rate_and_the_filter_finds_it():
+    examples = load_task("micro_world", "train", 400)
+    taught = from_generator(examples, error_rate=0.25, seed=1)
+    wrong = [r for r in taught if not r.correct]
+    assert 70 <= len(wrong) <= 130
+    for r in taught:
+        assert extract_answer(r.rationale, "number") == r.prediction
+    assert len(keep_correct(from_generator(examples))) == 400
+
+
+def test_match_is_by_question_and_draws_with_the_seed():
+    examples = load_task("micro_world", "train", 30)
+    taught = from_generator(examples[:20])
+    assert [e.index for e, _ in match(examples, taught)] == list(range(20))
+    several = [*taught, *from_generator(examples[:20], error_rate=1.0)]
+    one = match(examples, several, per_question=1, seed=0)
+    assert one == match(examples, several, per_question=1, seed=0)
+    assert one != match(examples, several, per_question=1, seed=1)
+    assert len(match(examples, several, per_question=2)) == 40

@@ -1,0 +1,117 @@
+"""Loaders: a mirror laid out like the hub, task files, and generated problems."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from cotnb.errors import UserError
+from cotnb.tasks import load_task, task_names
+from cotnb.tasks.hub import BBH_ANSWER_TYPES, DEV_QUESTIONS
+
+REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "hub"
+needs_real_data = pytest.mark.skipif(
+    not (os.environ.get("COTNB_MIRROR") or REAL_DATA.is_dir()),
+    reason="no real data here: set COTNB_MIRROR to a folder laid out like the hub",
+)
+
+
+def write(path: Path, rows: list[dict]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+@pytest.fixture
+def mirror(tmp_path, monkeypatch):
+    hub = tmp_path / "hub"
+    solved = "Two <<1+1=2>>2 and 3 <<2+3=5>>5.\n#### 1,005"
+    gsm8k = [{"question": f"q{i}  here", "answer": solved} for i in range(120)]
+    svamp = [{"question_concat": f"s{i}", "Answer": "29.0"} for i in range(120)]
+    write(hub / "openai/gsm8k/main/train.jsonl", gsm8k)
+    write(hub / "openai/gsm8k/main/test.jsonl", gsm8k[:7])
+    write(hub / "ChilleD/SVAMP/test.jsonl", svamp[:5])
+    write(hub / "lukaemon/bbh/navigate/test.jsonl", [{"input": "a", "target": "No"}])
+    choices = [{"input": "a", "target": "(C)"}, {"input": "b", "target": "Some Film"}]
+    write(hub / "lukaemon/bbh/ruin_names/test.jsonl", choices)
+    index = {"index": 4, "question": "coin?", "answer": "yes", "split": "test"}
+    write(tmp_path / "tasks/coin_flip.jsonl", [index, {**index, "split": "train"}])
+    monkeypatch.setenv("COTNB_MIRROR", str(hub))
+    return hub
+
+
+def test_a_mirror_serves_the_hubs_ids(mirror):
+    example = load_task("gsm8k", "test")[0]
+    assert (example.answer, example.question) == ("1005", "q0 here")
+    assert example.rationale == "Two 2 and 3 5."
+    assert load_task("svamp", "test", 3)[2].answer == "29"
+    assert load_task("bbh_navigate", "test")[0].answer == "no"
+    assert load_task("ho_coin_flip", "train")[0].index == 4
+
+
+def test_a_choice_item_answered_in_words_is_text(mirror):
+    kinds = [e.answer_type for e in load_task("bbh_ruin_names", "test")]
+    assert kinds == ["choice", "text"]
+
+
+def test_dev_is_cut_from_train(mirror):
+    train, dev = load_task("gsm8k", "train"), load_task("gsm8k", "dev")
+    assert len(dev) == DEV_QUESTIONS and len(train) == 20
+    assert not {e.question for e in train} & {e.question for e in dev}
+
+
+@pytest.mark.parametrize(
+    ("name", "split", "size", "message"),
+    [
+        ("gsm9k", "test", None, "no task 'gsm9k'"),
+        ("gsm8k", "validation", None, "it has train, dev and test"),
+        ("gsm8k", "test", 8, "test has 7 questions, not 8"),
+        ("gsm8k", "test", 0, "expected 1 or more"),
+        ("svamp", "train", None, "no train"),
+        ("bbh_navigate", "train", None, "never train on it"),
+        ("gsm_symbolic", "tset", None, "no split 'tset'"),
+        ("ho_multiarith", "test", None, "not there; set COTNB_TASK_FILES"),
+    ],
+)
+def test_bad_requests_get_one_line(mirror, name, split, size, message):
+    with pytest.raises(UserError, match=message) as caught:
+        load_task(name, split, size)
+    assert "\n" not in str(caught.value)
+
+
+def test_malformed_rows_are_named(mirror):
+    write(mirror / "openai/gsm8k/main/test.jsonl", [{"question": "q", "answer": "5"}])
+    with pytest.raises(UserError, match="row 0: the answer has no '####'"):
+        load_task("gsm8k", "test")
+    (mirror / "ChilleD/SVAMP/test.jsonl").write_text("{broken\n")
+    with pytest.raises(UserError, match="not readable as json"):
+        load_task("svamp", "test")
+    (mirror.parent / "tasks/coin_flip.jsonl").write_text('{"index": 1}\n')
+    with pytest.raises(UserError, match=r"coin_flip\.jsonl, line 1: expected index"):
+        load_task("ho_coin_flip", "test")
+
+
+def test_gsm_symbolic_keeps_templates_and_questions_apart():
+    sets = {
+        split: load_task("gsm_symbolic", split, 60)
+        for split in ("train", "dev", "test", "test_same_templates")
+    }
+    templates = {split: {e.template for e in sets[split]} for split in sets}
+    assert not templates["test"] & templates["train"]
+    assert templates["test_same_templates"] & templates["train"]
+    texts = [e.question for examples in sets.values() for e in examples]
+    assert len(texts) == len(set(texts))
+    assert load_task("gsm_symbolic", "train", 20) == sets["train"][:20]
+    assert all(e.rationale and e.answer in e.rationale for e in sets["test"])
+
+
+@needs_real_data
+def test_the_real_data_is_read_whole(monkeypatch):
+    if not os.environ.get("COTNB_MIRROR"):
+        monkeypatch.setenv("COTNB_MIRROR", str(REAL_DATA))
+    sizes = {"gsm8k": 1319, "svamp": 300, "multiarith": 180}
+    assert {name: len(load_task(name, "test")) for name in sizes} == sizes
+    bbh = sum(len(load_task(f"bbh_{task}", "test")) for task in BBH_ANSWER_TYPES)
+    assert (len(BBH_ANSWER_TYPES), bbh) == (27, 6511)
+    assert all(e.answer for n in task_names() if n[:3] in ("bbh", "ho_")
+               for e in load_task(n, "test"))
