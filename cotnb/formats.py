@@ -89,7 +89,9 @@ def build_prompt(
     blocks = [COT_INSTRUCTION if cot else ANSWER_INSTRUCTION] if instruction else []
     for shown in demonstrations:
         rationale = shown.rationale if cot else None
-        blocks.append(f"Q: {shown.question}\nA: {build_target(shown.answer, rationale)}")
+        blocks.append(
+            f"Q: {shown.question}\nA: {build_target(shown.answer, rationale)}"
+        )
     trigger = f" {COT_TRIGGER}" if prompt_format == "zero_shot_cot" else ""
     blocks.append(f"Q: {question}\nA:{trigger}")
     return "\n\n".join(blocks)
@@ -150,7 +152,9 @@ def draw_demonstrations(
         if shown.id != example.id and shown.question != example.question
     ]
     if count > len(fitting):
-        raise UserError(f"{count} demonstrations asked for, the pool has {len(fitting)}")
+        raise UserError(
+            f"{count} demonstrations asked for, the pool has {len(fitting)}"
+        )
     drawn = random.Random(f"{seed}/{example.id}").sample(fitting, count)
     return [
         Demonstration(

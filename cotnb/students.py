@@ -83,9 +83,7 @@ def open_student(folder: str | Path, name: str, fingerprint: str = "") -> Studen
     try:
         config = AutoConfig.from_pretrained(folder)
         family = (
-            AutoModelForSeq2SeqLM
-            if config.is_encoder_decoder
-            else AutoModelForCausalLM
+            AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
         )
         model = family.from_pretrained(folder, dtype=torch.float32)
         tokenizer = AutoTokenizer.from_pretrained(folder)

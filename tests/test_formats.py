@@ -83,7 +83,9 @@ def test_a_pool_that_is_too_small_is_named():
         draw_demonstrations(POOL, example(3), 6, 0)
 
 
-@pytest.mark.parametrize(("name", "shown"), [("few_shot_cot", ()), ("zero_shot_cot", SHOWN)])
+@pytest.mark.parametrize(
+    ("name", "shown"), [("few_shot_cot", ()), ("zero_shot_cot", SHOWN)]
+)
 def test_demonstrations_must_fit_the_format(name, shown):
     with pytest.raises(UserError, match="few-shot formats need one"):
         build_prompt("Two?", name, shown)
@@ -97,5 +99,8 @@ def test_an_unknown_format_is_named():
 def test_a_cot_pair_needs_a_rationale_and_an_answer_only_pair_drops_it():
     with pytest.raises(UserError, match="needs a rationale"):
         build_pair(example(1), "zero_shot_cot")
-    assert build_pair(example(1), "zero_shot_answer_only", "r").target == "The answer is 2."
+    assert (
+        build_pair(example(1), "zero_shot_answer_only", "r").target
+        == "The answer is 2."
+    )
     assert build_pair(example(1), "zero_shot_cot", "r").target == "r The answer is 2."

@@ -113,5 +113,9 @@ def test_the_real_data_is_read_whole(monkeypatch):
     assert {name: len(load_task(name, "test")) for name in sizes} == sizes
     bbh = sum(len(load_task(f"bbh_{task}", "test")) for task in BBH_ANSWER_TYPES)
     assert (len(BBH_ANSWER_TYPES), bbh) == (27, 6511)
-    assert all(e.answer for n in task_names() if n[:3] in ("bbh", "ho_")
-               for e in load_task(n, "test"))
+    assert all(
+        e.answer
+        for n in task_names()
+        if n[:3] in ("bbh", "ho_")
+        for e in load_task(n, "test")
+    )

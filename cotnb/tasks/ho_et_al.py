@@ -34,9 +34,7 @@ def load_ho_et_al(name: str, split: str, by_template: bool = False) -> list[Exam
         )
     field = "template_split" if by_template else "split"
     return [
-        _example(name, split, row)
-        for row in _rows(path, field)
-        if row[field] == split
+        _example(name, split, row) for row in _rows(path, field) if row[field] == split
     ]
 
 

@@ -133,7 +133,9 @@ def load_bbh(task: str, split: str = "test") -> list[Example]:
     if task not in BBH_ANSWER_TYPES:
         raise UserError(f"BBH has no task {task!r}; it has {sorted(BBH_ANSWER_TYPES)}")
     if split != "test":
-        raise UserError(f"BBH has the split test alone, not {split!r}: never train on it")
+        raise UserError(
+            f"BBH has the split test alone, not {split!r}: never train on it"
+        )
     rows = load_rows("lukaemon/bbh", task, "test")
     return [_bbh_example(task, i, row) for i, row in enumerate(rows)]
 

@@ -1,0 +1,5 @@
+"""python -m cotnb"""
+
+from cotnb.cli import main
+
+main()

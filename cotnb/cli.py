@@ -1,0 +1,228 @@
+"""The command line: python -m cotnb list | run | status | aggregate | ..."""
+
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer.exceptions import TyperException
+
+from cotnb.errors import UserError
+from cotnb.paths import project_folder
+
+app = typer.Typer(
+    help=__doc__, no_args_is_help=True, add_completion=False, rich_markup_mode=None
+)
+HOME = project_folder()
+STOPPED = 130  # what typer makes of Ctrl-C
+ProfileName = Annotated[str, typer.Option("--profile", help="a file of cotnb/profiles")]
+Only = Annotated[
+    list[str] | None,
+    typer.Option(help="a notebook, or how its name begins; repeatable"),
+]
+Given = Annotated[
+    list[str] | None, typer.Option("-p", help="name=value, of a notebook's parameter")
+]
+Results = Annotated[Path, typer.Option(help="where records and tables are")]
+Runs = Annotated[Path, typer.Option(help="where executed notebooks and logs go")]
+Notebooks = Annotated[Path, typer.Option(help="where the notebooks are")]
+
+
+def main() -> None:
+    """Run the command line; a user's mistake is one line and exit status 2."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        code = app(standalone_mode=False) or 0
+    except UserError as error:
+        code = _refuse(str(error))
+    except TyperException as error:
+        code = _refuse(error.format_message())
+    if code == STOPPED:
+        print("cotnb: stopped; the same command goes on from here", file=sys.stderr)
+    sys.exit(code)
+
+
+def _refuse(reason: str) -> int:
+    print(f"cotnb: error: {reason}", file=sys.stderr)
+    return 2
+
+
+def _interrupt(*_) -> None:
+    raise KeyboardInterrupt
+
+
+@app.command("list")
+def list_(notebooks: Notebooks = HOME / "notebooks") -> None:
+    """Profiles, and notebooks with their parameters."""
+    from cotnb.notebook_parameters import read_parameters
+    from cotnb.profiles import load_profile, profile_names
+
+    for name in profile_names():
+        profile = load_profile(name)
+        print(f"{name:8} {profile.description}")
+    for path in sorted(notebooks.glob("[0-9]*.ipynb")):
+        print(f"\n{path.stem}")
+        for p in read_parameters(path).values():
+            print(f"  {p.name} = {p.default!r}  {p.comment}")
+
+
+@app.command()
+def run(
+    profile: ProfileName = "quick",
+    only: Only = None,
+    seeds: Annotated[str, typer.Option(help="such as 0,1,2 or 0-4")] = "",
+    jobs: Annotated[int, typer.Option(help="runs at once; 0: the profile's")] = 0,
+    dry_run: Annotated[bool, typer.Option(help="say what would run")] = False,
+    p: Given = None,
+    results: Results = HOME / "results",
+    runs: Runs = HOME / "runs",
+    notebooks: Notebooks = HOME / "notebooks",
+) -> None:
+    """Run a profile's grid; what is done is skipped."""
+    from cotnb.batch import FAILED, run_all
+
+    settings, grid = _grid(profile, only, seeds, p, results, runs, notebooks)
+    if dry_run:
+        for one in grid:
+            print(f"{'done ' if one.done else 'to do'} {one.name}")
+        return
+    outcomes = run_all(
+        grid,
+        jobs=jobs or settings.jobs,
+        deadline_minutes=settings.deadline_minutes,
+        say=lambda line: print(line, flush=True),
+    )
+    failed = sum(outcome.state == FAILED for outcome in outcomes)
+    print(f"{len(grid) - failed} of {len(grid)} runs are done")
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def status(
+    profile: ProfileName = "quick",
+    only: Only = None,
+    seeds: Annotated[str, typer.Option(help="such as 0,1,2 or 0-4")] = "",
+    p: Given = None,
+    results: Results = HOME / "results",
+    runs: Runs = HOME / "runs",
+    notebooks: Notebooks = HOME / "notebooks",
+) -> None:
+    """How many runs of a profile's grid are done, tried without success, to do."""
+    _, grid = _grid(profile, only, seeds, p, results, runs, notebooks)
+    print(f"{'notebook':32} {'done':>6} {'failed':>6} {'to do':>6}")
+    for stem in dict.fromkeys(one.notebook.stem for one in grid):
+        own = [one for one in grid if one.notebook.stem == stem]
+        left = [one for one in own if not one.done]
+        failed = sum((one.folder / "notebook.ipynb").exists() for one in left)
+        print(f"{stem:32} {len(own) - len(left):6} {failed:6} {len(left) - failed:6}")
+
+
+@app.command()
+def aggregate(
+    profile: ProfileName = "quick",
+    results: Results = HOME / "results",
+    notebooks: Notebooks = HOME / "notebooks",
+    readme: Annotated[
+        Path | None, typer.Option(help="also write its results table")
+    ] = None,
+) -> None:
+    """Make scores.csv and claims.csv of a profile's records."""
+    from cotnb.report import update_readme
+    from cotnb.results import aggregate as make_tables
+
+    tables = make_tables(results, profile, notebooks / "claims.yaml")
+    for path in tables.values():
+        print(path)
+    if readme:
+        update_readme(readme, results)
+        print(readme)
+
+
+@app.command()
+def verdicts(
+    profile: ProfileName = "quick", results: Results = HOME / "results"
+) -> None:
+    """Print a profile's verdicts and draw its figures."""
+    from cotnb.report import save_figures, verdict_lines
+
+    for line in verdict_lines(results, profile):
+        print(line)
+    for path in save_figures(results, profile):
+        print(path)
+
+
+@app.command()
+def figures(
+    notebooks: Notebooks = HOME / "notebooks", runs: Runs = HOME / "runs"
+) -> None:
+    """Draw every profile's figures from committed results."""
+    from cotnb.report import save_figures
+
+    tables = sorted((notebooks.parent / "results").glob("*/scores.csv"))
+    if not tables:
+        raise UserError("no results/<profile>/scores.csv: run and aggregate first")
+    for table in tables:
+        for path in save_figures(table.parent.parent, table.parent.name):
+            print(path)
+
+
+@app.command()
+def render(
+    only: Only = None,
+    p: Given = None,
+    check: Annotated[bool, typer.Option(help="run, and keep nothing")] = False,
+    notebooks: Notebooks = HOME / "notebooks",
+) -> None:
+    """Run the teaching notebooks in place and keep their outputs, made clean."""
+    from cotnb.notebook_parameters import check as check_parameters
+    from cotnb.rendering import render_notebook
+
+    for path in sorted(notebooks.glob("*.ipynb")):
+        if only and not path.stem.startswith(tuple(only)):
+            continue
+        given = check_parameters(path, _given(p))
+        render_notebook(path, given, keep=not check)
+        print(f"{path} rendered", flush=True)
+
+
+def _grid(profile, only, seeds, p, results, runs, notebooks):
+    from cotnb.grid import expand
+    from cotnb.profiles import load_profile
+
+    settings = load_profile(profile)
+    grid = expand(
+        profile,
+        settings,
+        notebooks=notebooks,
+        results=results,
+        runs=runs,
+        only=tuple(only or ()),
+        seeds=_seeds(seeds),
+        overrides=_given(p),
+    )
+    return settings, grid
+
+
+def _seeds(text: str) -> tuple[int, ...]:
+    seeds: list[int] = []
+    try:
+        for part in filter(None, text.split(",")):
+            first, dash, last = part.partition("-")
+            seeds += range(int(first), int(last if dash else first) + 1)
+    except ValueError:
+        raise UserError(f"--seeds {text!r}: expected such as 0,1,2 or 0-4") from None
+    if text and not seeds:
+        raise UserError(f"--seeds {text!r}: names no seed")
+    return tuple(seeds)
+
+
+def _given(pairs: list[str] | None) -> dict[str, str]:
+    given = {}
+    for pair in pairs or ():
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise UserError(f"-p {pair!r}: expected name=value")
+        given[name] = value
+    return given

@@ -1,0 +1,106 @@
+"""A profile's grid as runs, each with a name, its parameters and where things go."""
+
+import hashlib
+import itertools
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from cotnb.errors import UserError
+from cotnb.notebook_parameters import RUN_PARAMETERS, check, read_parameters
+from cotnb.profiles import Profile
+
+
+@dataclass(frozen=True)
+class Run:
+    """One notebook to be run once.
+
+    parameters: all that it is given. folder: its executed notebook, log and
+    predictions. record: the file that says that it is done.
+    """
+
+    name: str
+    notebook: Path
+    parameters: dict
+    folder: Path
+    record: Path
+
+    @property
+    def done(self) -> bool:
+        """Whether its record is there and whole."""
+        try:
+            record = json.loads(self.record.read_bytes())
+        except (OSError, ValueError):
+            return False
+        return isinstance(record, dict) and {"run", "finished"} <= record.keys()
+
+
+def expand(
+    profile_name: str,
+    profile: Profile,
+    *,
+    notebooks: Path,
+    results: Path,
+    runs: Path,
+    only: tuple[str, ...] = (),
+    seeds: tuple[int, ...] = (),
+    overrides: dict | None = None,
+) -> list[Run]:
+    """Every run of a profile's grid, checked before anything starts.
+
+    only: notebooks, by name or by its beginning. seeds: in place of the profile's.
+    overrides: parameters of every notebook chosen, over the profile's.
+    Raises UserError for a notebook, parameter or value that does not fit.
+    """
+    chosen = _choose(profile_name, profile, only)
+    expanded = []
+    for stem in chosen:
+        path = notebooks / f"{stem}.ipynb"
+        plan = profile.notebooks[stem]
+        missing = set(RUN_PARAMETERS) - set(read_parameters(path))
+        if missing:
+            raise UserError(
+                f"{path}: its parameters cell lacks {', '.join(sorted(missing))}"
+            )
+        for values in itertools.product(*plan.grid.values()):
+            point = dict(zip(plan.grid, values, strict=True))
+            given = {**plan.parameters, **point, **(overrides or {})}
+            placed = set(RUN_PARAMETERS) & given.keys()
+            if placed:
+                raise UserError(f"{', '.join(placed)}: set by the runner, not by -p")
+            given = check(path, given)
+            for seed in seeds or profile.seeds:
+                expanded.append(
+                    _run(path, profile_name, int(seed), given, results, runs)
+                )
+    return expanded
+
+
+def _choose(profile_name: str, profile: Profile, only: tuple[str, ...]) -> list[str]:
+    if not only:
+        return list(profile.notebooks)
+    chosen = []
+    for name in only:
+        fitting = [n for n in profile.notebooks if n.startswith(name)]
+        if not fitting:
+            raise UserError(
+                f"profile {profile_name} has no notebook {name!r}; it has "
+                f"{', '.join(profile.notebooks)}"
+            )
+        chosen += fitting
+    return list(dict.fromkeys(chosen))
+
+
+def _run(path, profile_name, seed, given, results, runs) -> Run:
+    named = json.dumps(given, sort_keys=True)
+    digest = hashlib.sha256(named.encode()).hexdigest()[:8]
+    name = f"{path.stem}-s{seed}-{digest}"
+    folder = (runs / profile_name / name).resolve()
+    record = (results / profile_name / "records" / f"{name}.json").resolve()
+    placed = {
+        "profile": profile_name,
+        "seed": seed,
+        "record": str(record),
+        "output": str(folder),
+    }
+    return Run(name, path, {**given, **placed}, folder, record)

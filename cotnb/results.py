@@ -1,0 +1,367 @@
+"""The run record, written whole or not at all, and the tables made of records."""
+
+import json
+import logging
+import os
+import platform
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from importlib import metadata
+from itertools import product
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+
+from cotnb.claims import evaluate_claims, load_claims
+from cotnb.errors import UserError
+from cotnb.formats import PROMPT_FORMATS
+from cotnb.paths import project_folder
+from cotnb.statistics import pooled_interval, wilson_interval
+
+PACKAGES = ("cotnb", "torch", "transformers", "datasets", "peft")
+DECIMALS = 4
+KEY = (
+    "notebook",
+    "student",
+    "condition",
+    "seed",
+    "task",
+    "prompt_format",
+    "step",
+)
+COLUMNS = (
+    "run",
+    "notebook",
+    "student",
+    "parameters",
+    "condition",
+    "seed",
+    "task",
+    "prompt_format",
+    "step",
+    "n",
+    "correct",
+    "accuracy",
+    "ci_low",
+    "ci_high",
+    "commit",
+)
+
+
+@dataclass(frozen=True)
+class Score:
+    """One student's answers to one test set, asked in one way.
+
+    parameters: the student's size. condition: how it was tuned, "before_tuning" where
+    it was not. step: optimiser steps taken, 0 before tuning. outcomes: "1" for a
+    correct answer and "0" for another, one a question, in the test set's order.
+    questions: a short hash of the ordered questions; equal hashes can be paired.
+    Raises ValueError for outcomes that are empty or not of "0" and "1".
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid", strict=True)
+
+    student: str
+    parameters: int
+    condition: str
+    seed: int
+    task: str
+    prompt_format: Literal[PROMPT_FORMATS]
+    step: int
+    outcomes: str
+    questions: str
+
+    def __post_init__(self):
+        if not self.outcomes or set(self.outcomes) - {"0", "1"}:
+            raise ValueError("outcomes: expected one 0 or 1 a question, one or more")
+
+    @property
+    def n(self) -> int:
+        return len(self.outcomes)
+
+    @property
+    def correct(self) -> int:
+        return self.outcomes.count("1")
+
+    @property
+    def accuracy(self) -> float:
+        return self.correct / self.n
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Wilson's 95% interval over questions, (low, high) within 0 to 1."""
+        return wilson_interval(self.correct, self.n)
+
+
+@dataclass(frozen=True)
+class Record:
+    """What one finished run leaves behind: one JSON file."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid", strict=True)
+
+    schema: Literal[1]
+    run: str
+    notebook: str
+    profile: str
+    parameters: dict
+    seed: int
+    commit: str
+    versions: dict[str, str]
+    device: str
+    wall_seconds: float
+    finished: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT[\d:.]+\+00:00$")]
+    scores: list[Score]
+    extra: dict
+
+
+RECORD = TypeAdapter(Record)
+
+
+def write_record(
+    path: Path,
+    *,
+    run: str,
+    notebook: str,
+    profile: str,
+    parameters: dict,
+    seed: int,
+    scores: Sequence[Score],
+    started: float,
+    extra: dict | None = None,
+) -> Path:
+    """Write a run's record to `path`, named <run>.json, the last act of a run.
+
+    parameters: the notebook's parameters cell. started: time.time() at the run's
+    start. extra: what else the run wants kept, JSON values only.
+    Raises UserError where the file cannot be written; an older one then stays as it is.
+    """
+    record = Record(
+        schema=1,
+        run=run,
+        notebook=notebook,
+        profile=profile,
+        parameters=parameters,
+        seed=seed,
+        commit=current_commit(),
+        versions=_versions(),
+        device=_device(),
+        wall_seconds=round(time.time() - started, 1),
+        finished=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        scores=list(scores),
+        extra=extra or {},
+    )
+    text = json.dumps(asdict(record), indent=1, ensure_ascii=False)
+    return write_whole(Path(path), text + "\n")
+
+
+def read_records(folder: Path) -> list[dict]:
+    """The records of one profile, each a dict of `Record`'s fields.
+
+    folder: results/<profile>; the files are records/<run>.json in it. Where two records
+    score the same thing (`KEY`), the newest one's score stays and a warning is logged.
+    Raises UserError for a missing folder and for a malformed file, naming its field.
+    """
+    files = Path(folder) / "records"
+    if not files.is_dir():
+        raise UserError(f"{files}: no such folder; make records with a run first")
+    records = [_read_record(path) for path in sorted(files.glob("*.json"))]
+    return _newest_scores(records)
+
+
+def tidy(records: Iterable[dict]) -> pd.DataFrame:
+    """One row a score, `COLUMNS`; accuracy and Wilson's 95% interval within 0 to 1."""
+    return outcomes_frame(records)[list(COLUMNS)]
+
+
+def outcomes_frame(records: Iterable[dict]) -> pd.DataFrame:
+    """`tidy` with outcomes and questions, for statistics in memory."""
+    named = [field.name for field in fields(Score)]
+    rows = [
+        {name: getattr(score, name) for name in named}
+        | {
+            "run": record["run"],
+            "notebook": record["notebook"],
+            "commit": record["commit"],
+            "n": score.n,
+            "correct": score.correct,
+            "accuracy": score.accuracy,
+            "ci_low": score.interval[0],
+            "ci_high": score.interval[1],
+        }
+        for record in records
+        for score in record["scores"]
+    ]
+    frame = pd.DataFrame(rows, columns=[*COLUMNS, "outcomes", "questions"])
+    return frame.sort_values([*KEY, "run"], ignore_index=True)
+
+
+def pool_seeds(frame: pd.DataFrame) -> pd.DataFrame:
+    """A tidy table's last steps, one row over all seeds of a setting.
+
+    Columns: notebook, student, parameters, condition, task, prompt_format, step, n (the
+    fewest questions that a seed was asked), seeds, accuracy, ci_low, ci_high; the
+    interval is `pooled_interval`'s, 95%.
+    """
+    setting = ["notebook", "student", "parameters", "condition", "task"]
+    setting += ["prompt_format"]
+    by_seed = frame.sort_values("step").groupby([*setting, "seed"], sort=True).tail(1)
+    rows = []
+    for key, group in by_seed.groupby(setting, sort=True):
+        seeds = group.sort_values("seed")
+        n = int(seeds["n"].min())
+        generator = np.random.default_rng(0)
+        accuracy, low, high = pooled_interval(
+            seeds["accuracy"].to_numpy(), n, generator
+        )
+        step, count = int(seeds["step"].max()), len(seeds)
+        rows.append((*key, step, n, count, accuracy, low, high))
+    columns = [*setting, "step", "n", "seeds", "accuracy", "ci_low", "ci_high"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def completeness(
+    frame: pd.DataFrame,
+    expected_conditions: Iterable[str],
+    expected_seeds: Iterable[int],
+) -> list[tuple[str, int]]:
+    """The (condition, seed) pairs that were expected and have no score."""
+    present = set(zip(frame["condition"], frame["seed"], strict=True))
+    expected = product(expected_conditions, expected_seeds)
+    return [pair for pair in expected if pair not in present]
+
+
+def aggregate(results: Path, profile: str, claims_file: Path) -> dict[str, Path]:
+    """Write results/<profile>/scores.csv and claims.csv; the same records, same bytes.
+
+    Returns their paths under "scores" and "claims". Raises UserError as `read_records`,
+    `load_claims` and `evaluate_claims` do.
+    """
+    folder = Path(results) / profile
+    frame = outcomes_frame(read_records(folder))
+    tables = {
+        "scores": frame[list(COLUMNS)],
+        "claims": evaluate_claims(frame, load_claims(claims_file), profile),
+    }
+    return {
+        name: write_whole(folder / f"{name}.csv", _csv(table))
+        for name, table in tables.items()
+    }
+
+
+def write_whole(path: Path, text: str) -> Path:
+    """Put a text file in place whole, or leave what was there.
+
+    Raises UserError in one line where the disk refuses.
+    """
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise UserError(
+            f"{path}: not written ({error.strerror}); make room there or choose "
+            "another folder, then run again"
+        ) from error
+    finally:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+    return path
+
+
+def current_commit() -> str:
+    """The repository's commit, "+changes" where code or notebooks differ from it.
+
+    "unknown" outside a git repository.
+    """
+    try:
+        commit = _git("rev-parse", "HEAD")
+        changes = _git("status", "--porcelain", "--", "cotnb", "notebooks")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return commit + ("+changes" if changes else "")
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", "-C", str(project_folder()), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def _versions() -> dict[str, str]:
+    versions = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            versions[package] = "not installed"
+    return versions
+
+
+def _device() -> str:
+    import torch  # here, as reading results needs no torch and starts faster without
+
+    name = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
+    return f"{name}, {os.cpu_count()} cores"
+
+
+def _read_record(path: Path) -> dict:
+    try:
+        record = vars(RECORD.validate_json(path.read_bytes()))
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise UserError(
+            f"{path}: {field}: {first['msg']}; mend the file or delete it and run again"
+        ) from None
+    if record["run"] != path.stem:
+        raise UserError(
+            f"{path}: run: {record['run']!r}, expected the file's name; rename the file"
+        )
+    return record
+
+
+def _newest_scores(records: list[dict]) -> list[dict]:
+    newest: dict[tuple, dict] = {}
+    for record in sorted(records, key=lambda r: (r["finished"], r["run"])):
+        for score in record["scores"]:
+            key = _key(record, score)
+            older = newest.get(key)
+            if older is record:
+                raise UserError(
+                    f"{record['run']}.json: scores: {'/'.join(map(str, key))} comes "
+                    "twice; expected once, run it again"
+                )
+            if older is not None:
+                logging.warning(
+                    "%s.json replaces %s.json in %s",
+                    record["run"],
+                    older["run"],
+                    "/".join(map(str, key)),
+                )
+            newest[key] = record
+    return [
+        record
+        | {"scores": [s for s in record["scores"] if newest[_key(record, s)] is record]}
+        for record in records
+    ]
+
+
+def _key(record: dict, score: Score) -> tuple:
+    return (record["notebook"], *(getattr(score, name) for name in KEY[1:]))
+
+
+def _csv(table: pd.DataFrame) -> str:
+    return table.to_csv(index=False, float_format=f"%.{DECIMALS}f", lineterminator="\n")

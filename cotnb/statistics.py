@@ -1,0 +1,119 @@
+"""Intervals: pure functions on arrays, a generator passed in."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+from scipy.stats import binomtest
+
+CELLS_AT_ONCE = 4_000_000  # numbers held at once by a bootstrap: 32 MB
+
+
+@lru_cache(maxsize=100_000)
+def wilson_interval(
+    correct: int, n: int, confidence: float = 0.95
+) -> tuple[float, float]:
+    """The interval of a share of correct answers, (low, high) within 0 to 1.
+
+    Wilson (1927), "Probable inference, the law of succession, and statistical
+    inference". Raises ValueError where n is 0 or correct is not within 0 to n.
+    """
+    interval = binomtest(correct, n).proportion_ci(confidence, method="wilson")
+    return float(interval.low), float(interval.high)
+
+
+def hierarchical_bootstrap(
+    differences: np.ndarray | Sequence[np.ndarray],
+    generator: np.random.Generator,
+    resamples: int = 10_000,
+    confidence: float = 0.95,
+) -> tuple[float, float, float]:
+    """The mean of paired differences over seeds, with its percentile interval.
+
+    differences: (seeds, questions) where all seeds were asked the same questions, which
+    are then drawn together for all seeds; or a list of one (questions,) array a seed
+    where each seed was asked its own, drawn within each seed.
+    Returns (estimate, low, high) in the differences' unit. With one seed only questions
+    are resampled: the interval then says nothing about other seeds. With three seeds or
+    fewer it is still somewhat narrow, as no resampling invents unseen seeds.
+    Davison and Hinkley (1997), "Bootstrap methods and their application", section 3.8;
+    Owen (2007), "The pigeonhole bootstrap", for questions shared by all seeds.
+    """
+    return bootstrap_sum([differences], generator, resamples, confidence)
+
+
+def bootstrap_sum(
+    blocks: Sequence[np.ndarray | Sequence[np.ndarray]],
+    generator: np.random.Generator,
+    resamples: int = 10_000,
+    confidence: float = 0.95,
+) -> tuple[float, float, float]:
+    """`hierarchical_bootstrap` of a sum of means, one block a task.
+
+    blocks: each as `differences` there, all with the same seeds in the same order.
+    Seeds are drawn once for all blocks, questions for each block on its own.
+    Raises ValueError where blocks differ in seeds or are empty.
+    """
+    seeds = len(blocks[0])
+    if any(len(block) != seeds for block in blocks):
+        raise ValueError("every block needs the same seeds")
+    if any(len(row) == 0 for block in blocks for row in block) or seeds == 0:
+        raise ValueError("a block has no seeds or a seed has no questions")
+    blocks = [_widen_seeds(block) for block in blocks]
+    largest = max(len(row) for block in blocks for row in block)
+    at_once = max(1, min(resamples, CELLS_AT_ONCE // (largest + seeds)))
+    sums = []
+    for start in range(0, resamples, at_once):
+        size = min(at_once, resamples - start)
+        counts = generator.multinomial(seeds, np.full(seeds, 1 / seeds), size)
+        sums.append(sum(_resampled_means(b, counts, generator) for b in blocks))
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(np.concatenate(sums), [tail, 1 - tail])
+    estimate = sum(np.mean([row.mean() for row in block]) for block in blocks)
+    return float(estimate), float(low), float(high)
+
+
+def pooled_interval(
+    accuracies: np.ndarray,
+    n: int,
+    generator: np.random.Generator,
+    resamples: int = 10_000,
+    confidence: float = 0.95,
+) -> tuple[float, float, float]:
+    """The mean accuracy over seeds, with an interval made of counts alone.
+
+    accuracies: (seeds,) within 0 to 1, each of the same n questions. Seeds are drawn,
+    then one sample of n questions that all of them share: whatever the seeds have in
+    common, more seeds never pass for more questions. Returns (estimate, low, high).
+    """
+    accuracies = _widen_seeds(np.asarray(accuracies, dtype=float)[:, None])[:, 0]
+    draws = generator.integers(len(accuracies), size=(resamples, len(accuracies)))
+    shares = np.clip(accuracies[draws].mean(axis=1), 0, 1)
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(generator.binomial(n, shares) / n, [tail, 1 - tail])
+    return float(accuracies.mean()), float(low), float(high)
+
+
+def _widen_seeds(block):
+    """Seeds moved from their mean so that S drawn of S have the variance of S seeds."""
+    seeds = len(block)
+    means = np.array([np.mean(row) for row in block])
+    stretch = np.sqrt(seeds / max(seeds - 1, 1)) - 1
+    shifts = stretch * (means - means.mean())
+    moved = [np.asarray(row) + shift for row, shift in zip(block, shifts, strict=True)]
+    return np.stack(moved) if isinstance(block, np.ndarray) else moved
+
+
+def _resampled_means(block, seed_counts, generator) -> np.ndarray:
+    """(resamples,) means; seed_counts: (resamples, seeds), how often each was drawn."""
+    resamples, seeds = seed_counts.shape
+    if isinstance(block, np.ndarray):
+        size = block.shape[1]
+        drawn = generator.multinomial(size, np.full(size, 1 / size), resamples)
+        return ((seed_counts @ block) * drawn).sum(axis=1) / (seeds * size)
+    total = np.zeros(resamples)
+    for row, counts in zip(block, seed_counts.T, strict=True):
+        size = len(row)
+        drawn = generator.multinomial(counts * size, np.full(size, 1 / size))
+        total += drawn @ row / size
+    return total / seeds

@@ -1,0 +1,268 @@
+"""The runner: what is done stays done, what fails is one line, nothing starts wrong."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from cotnb.errors import UserError
+from cotnb.notebook_parameters import check, read_parameters, values
+
+PROJECT = Path(__file__).resolve().parent.parent
+PARAMETERS = """\
+profile = "smoke"  # where the record belongs
+seed = 0  # of everything drawn
+record = ""  # the record's file
+output = ""  # the folder for predictions
+name = "plain"  # what happens
+wait = 0.0  # seconds
+flag = False  # a truth value
+"""
+BODY = """\
+import json, os, pathlib, signal, time
+with open({log!r}, "a") as log:
+    log.write(f"{{seed}}\\n")
+time.sleep(wait)
+if name == "raise":
+    raise ValueError("no such luck")
+if name == "die":
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+RECORD = """\
+if name == "full":
+    raise OSError(28, "No space left on device")
+if name != "forget":
+    path = pathlib.Path(record)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    done = {"run": path.stem, "finished": "now", "threads": os.environ["OMP_NUM_THREADS"]}
+    path.with_suffix(".tmp").write_text(json.dumps(done))
+    os.replace(path.with_suffix(".tmp"), path)
+"""
+
+
+def write_notebook(path: Path, *sources: str) -> Path:
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    cells[0].metadata["tags"] = ["parameters"]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    return path
+
+
+@pytest.fixture
+def place(tmp_path):
+    """A folder with one notebook and the options that point the runner to it."""
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    body = BODY.format(log=str(tmp_path / "log"))
+    write_notebook(folder / "00_start_here.ipynb", PARAMETERS, body, RECORD)
+    return tmp_path
+
+
+def command(place: Path, *words: str) -> list[str]:
+    options = []
+    for name in ("results", "runs", "notebooks"):
+        options += [f"--{name}", str(place / name)]
+    return [sys.executable, "-m", "cotnb", words[0], *options, *words[1:]]
+
+
+def cotnb(place: Path, *words: str, **settings):
+    only = [] if words[0] == "list" else ["--profile", "smoke", "--only", "00"]
+    environment = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"}
+    return subprocess.run(
+        command(place, words[0], *only, *words[1:]),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=place,
+        env=environment,
+        **settings,
+    )
+
+
+def started(place: Path) -> list[str]:
+    log = place / "log"
+    return log.read_text().split() if log.exists() else []
+
+
+def records(place: Path) -> list[Path]:
+    return sorted((place / "results").glob("smoke/records/*.json"))
+
+
+# the notebook's parameters of profile smoke are not this fixture's: none are given
+@pytest.fixture(autouse=True)
+def plain_profile(monkeypatch, tmp_path):
+    folder = tmp_path / "profiles"
+    folder.mkdir()
+    (folder / "smoke.yaml").write_text(
+        "description: for tests\nseeds: [0]\nnotebooks:\n  00_start_here: {}\n"
+    )
+    monkeypatch.setenv("COTNB_PROFILES", str(folder))
+
+
+def test_four_at_once_are_done_and_then_skipped(place):
+    first = cotnb(place, "run", "--seeds", "0-3", "--jobs", "4")
+    assert first.returncode == 0, first.stdout + first.stderr
+    assert sorted(started(place)) == ["0", "1", "2", "3"]
+    assert len(re.findall(r"^\[\d/4\] done 00_start_here-s\d", first.stdout, re.M)) == 4
+    assert json.loads(records(place)[0].read_text())["threads"] == "1"
+    again = cotnb(place, "run", "--seeds", "0-3", "--jobs", "4")
+    assert again.returncode == 0 and "4 of 4 runs are done already" in again.stdout
+    assert len(started(place)) == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("raise", "cell 3: ValueError: no such luck"),
+        ("die", "its kernel died in cell 3"),
+        ("forget", "ended without its record"),
+        ("full", "cell 4: OSError: [Errno 28] No space left on device"),
+    ],
+)
+def test_a_failure_is_one_line_and_is_tried_again(place, name, reason):
+    for _ in range(2):
+        failed = cotnb(place, "run", "-p", f"name={name}")
+        assert failed.returncode == 1
+        [line] = [x for x in failed.stdout.splitlines() if x.startswith("[")]
+        assert reason in line and "runs/smoke/00_start_here-s0-" in line
+        assert "Traceback" not in failed.stderr and not records(place)
+    assert len(started(place)) == 2
+    assert " 1 " in cotnb(place, "status", "-p", f"name={name}").stdout
+
+
+def test_others_go_on_after_a_failure(place):
+    body = (place / "notebooks" / "00_start_here.ipynb").read_text()
+    changed = body.replace('if name == \\"raise\\"', "if seed == 1")
+    assert changed != body
+    (place / "notebooks" / "00_start_here.ipynb").write_text(changed)
+    ended = cotnb(place, "run", "--seeds", "0-2")
+    assert ended.returncode == 1 and len(records(place)) == 2
+
+
+def test_a_run_past_its_deadline_is_ended(place):
+    profile = place / "profiles" / "smoke.yaml"
+    profile.write_text(profile.read_text() + "deadline_minutes: 0.1\n")
+    begun = time.monotonic()
+    late = cotnb(place, "run", "-p", "wait=100")
+    assert late.returncode == 1 and time.monotonic() - begun < 60
+    assert "past its deadline of 0.1 min" in late.stdout
+
+
+def test_a_killed_runner_loses_nothing_and_the_next_goes_on(place):
+    words = command(
+        place, "run", "--profile", "smoke", "--seeds", "0-2", "-p", "wait=2"
+    )
+    runner = subprocess.Popen(words, cwd=place, stdout=subprocess.DEVNULL)
+    while not records(place):
+        time.sleep(0.05)
+    runner.send_signal(signal.SIGKILL)
+    runner.wait()
+    finished = {path: path.read_bytes() for path in records(place)}
+    assert 1 <= len(finished) < 3
+    resumed = cotnb(place, "run", "--seeds", "0-2", "-p", "wait=2")
+    assert resumed.returncode == 0 and len(records(place)) == 3
+    assert all(path.read_bytes() == finished[path] for path in finished)
+    assert started(place).count("0") == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_runner_says_so_and_ends_its_kernels(place, number):
+    words = command(place, "run", "--profile", "smoke", "-p", "wait=60")
+    runner = subprocess.Popen(
+        words, cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    while not started(place):
+        time.sleep(0.05)
+    runner.send_signal(number)
+    _, errors = runner.communicate(timeout=30)
+    assert runner.returncode == 130
+    assert errors.splitlines()[-1].startswith("cotnb: stopped")
+    assert "Traceback" not in errors
+
+
+def test_two_runners_run_each_run_once(place):
+    words = command(
+        place, "run", "--profile", "smoke", "--seeds", "0-3", "-p", "wait=1"
+    )
+    both = [
+        subprocess.Popen(words, cwd=place, stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    outputs = [runner.communicate(timeout=90)[0] for runner in both]
+    assert [runner.returncode for runner in both] == [0, 0], outputs
+    assert sorted(started(place)) == ["0", "1", "2", "3"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["-p", "nmae=x"],
+            "has no parameter 'nmae' (did you mean name?); it has profile",
+        ),
+        (["-p", "wait=soon"], "wait is 'soon'; expected float"),
+        (["-p", "flag=1"], "flag is '1'; expected bool"),
+        (["-p", "seed=3"], "seed: set by the runner"),
+        (["-p", "name"], "expected name=value"),
+        (["--only", "17"], "has no notebook '17'; it has 00_start_here"),
+        (["--seeds", "a"], "--seeds 'a': expected such as"),
+        (["--profile", "smok"], "no profile 'smok'"),
+        (["--nonsense"], "No such option"),
+    ],
+)
+def test_a_mistake_is_refused_before_anything_starts(place, words, message):
+    refused = cotnb(place, "run", *words)
+    assert refused.returncode == 2
+    assert message in refused.stderr and refused.stderr.count("\n") == 1
+    assert not started(place) and not (place / "runs").exists()
+
+
+def test_a_dry_run_starts_nothing(place):
+    shown = cotnb(place, "run", "--seeds", "0,2", "--dry-run")
+    assert re.findall(r"^to do 00_start_here-s(\d)-\w{8}$", shown.stdout, re.M) == [
+        "0",
+        "2",
+    ]
+    assert not started(place)
+
+
+def test_a_finished_grid_of_500_is_answered_at_once(place):
+    names = cotnb(place, "run", "--seeds", "0-499", "--dry-run").stdout.split()[2::3]
+    folder = place / "results" / "smoke" / "records"
+    folder.mkdir(parents=True)
+    for name in names:
+        (folder / f"{name}.json").write_text('{"run": "r", "finished": "now"}')
+    begun = time.monotonic()
+    ended = cotnb(place, "run", "--seeds", "0-499")
+    assert "500 of 500 runs are done already" in ended.stdout
+    assert time.monotonic() - begun < 5
+
+
+def test_parameters_are_read_checked_and_noted(tmp_path):
+    path = write_notebook(tmp_path / "n.ipynb", PARAMETERS)
+    read = read_parameters(path)
+    assert read["wait"].default == 0.0 and read["wait"].comment == "seconds"
+    assert check(path, {"wait": "2", "flag": "true", "seed": 3}) == {
+        "wait": 2.0,
+        "flag": True,
+        "seed": 3,
+    }
+    with pytest.raises(UserError, match="seed is True; expected int"):
+        check(path, {"seed": True})
+    here = {name: p.default for name, p in read.items()}
+    assert values(path, here) == {"name": "plain", "wait": 0.0, "flag": False}
+
+
+@pytest.mark.parametrize(
+    "source", ["a = [1]", "a = b", "a, b = 1, 2", "print(1)", "a ="]
+)
+def test_a_cell_that_is_not_scalars_is_refused(tmp_path, source):
+    path = write_notebook(tmp_path / "n.ipynb", source)
+    with pytest.raises(UserError, match="parameters cell"):
+        read_parameters(path)

@@ -1,0 +1,164 @@
+"""Asking: padding, batches and order never change a greedy answer; texts end."""
+
+import json
+
+import pytest
+import torch
+
+from cotnb.errors import UserError
+from cotnb.evaluation import (
+    Asking,
+    ask,
+    generate,
+    prompts_for,
+    save_predictions,
+    score,
+)
+from cotnb.experiment import load_test_sets, measure
+from cotnb.formats import Pair
+from cotnb.paths import cache_folder
+from cotnb.recipes import Recipe
+from cotnb.students import load_student
+from cotnb.tasks import Example, load_task
+from cotnb.training import tune
+
+PROMPTS = [f"Q: {'very ' * (i * 7 % 5)}{i}?\nA:" for i in range(9)]
+
+
+def example(index: int) -> Example:
+    return Example("sums", "test", index, f"{index}?", str(index), "number")
+
+
+@pytest.fixture(scope="module", params=["toy-t5", "toy-llama"])
+def student(request):
+    """Tuned to answer at lengths that differ, so that rows end at different steps."""
+    pairs = [Pair(prompt, "ab" * (i % 4 + 1)) for i, prompt in enumerate(PROMPTS)]
+    recipe = Recipe(epochs=30, learning_rate=3e-3, batch_size=9, precision="fp32")
+    return tune(request.param, pairs, recipe)
+
+
+def alone(student, prompt: str, max_new_tokens: int) -> list[int]:
+    """Greedy decoding of one unpadded row, step by step, without a cache."""
+    tokenizer, model = student.tokenizer, student.model
+    ids = tokenizer(prompt, add_special_tokens=student.is_encoder_decoder)["input_ids"]
+    written: list[int] = []
+    for _ in range(max_new_tokens):
+        if student.is_encoder_decoder:
+            start = [model.config.decoder_start_token_id]
+            inputs = {
+                "input_ids": torch.tensor([ids]),
+                "decoder_input_ids": torch.tensor([start + written]),
+            }
+        else:
+            inputs = {"input_ids": torch.tensor([ids + written])}
+        with torch.inference_mode():
+            written.append(int(model(**inputs).logits[0, -1].argmax()))
+        if written[-1] == tokenizer.eos_token_id:
+            break
+    return written
+
+
+def test_batches_and_padding_never_change_a_greedy_answer(student):
+    expected = [alone(student, prompt, 12) for prompt in PROMPTS]
+    for batch_size in (1, 2, 9):
+        found = generate(student, PROMPTS, max_new_tokens=12, batch_size=batch_size)
+        assert [count for _, count in found] == [len(ids) for ids in expected]
+        decode = student.tokenizer.decode
+        texts = [decode(ids, skip_special_tokens=True).strip() for ids in expected]
+        assert [text for text, _ in found] == texts
+
+
+def test_order_never_changes_a_greedy_answer(student):
+    forwards = generate(student, PROMPTS, max_new_tokens=12, batch_size=4)
+    backwards = generate(student, PROMPTS[::-1], max_new_tokens=12, batch_size=4)
+    assert forwards == backwards[::-1]
+
+
+def test_rows_end_at_their_end_mark_at_lengths_of_their_own(student):
+    counts = {n for _, n in generate(student, PROMPTS, max_new_tokens=12)}
+    assert len(counts) > 1
+
+
+def test_a_row_ends_where_a_next_question_begins():
+    pairs = [Pair("Q: 1\nA:", "5.\n\nQ: 2\nA: 6.")] * 8
+    recipe = Recipe(epochs=120, learning_rate=3e-3, batch_size=8, precision="fp32")
+    student = tune("toy-t5", pairs, recipe)
+    [(text, count)] = generate(student, ["Q: 1\nA:"], max_new_tokens=40)
+    assert (text, count) == ("5.", 6)
+
+
+def test_sampling_is_the_seeds(student):
+    def sample(seed):
+        options = {"max_new_tokens": 12, "temperature": 3.0, "seed": seed}
+        return generate(student, PROMPTS, **options)
+
+    assert sample(0) == sample(0) != sample(1)
+
+
+def test_predictions_are_judged_scored_and_kept(student, tmp_path):
+    asking = Asking("zero_shot_answer_only", max_new_tokens=8)
+    predictions = ask(student, [example(i) for i in range(4)], asking)
+    assert [p.id for p in predictions] == [f"sums/test/{i}" for i in range(4)]
+    scored = score(
+        student, predictions, task="sums", condition="cot", seed=0,
+        prompt_format=asking.prompt_format, step=3,
+    )  # fmt: skip
+    assert scored.n == 4 and scored.correct == sum(p.correct for p in predictions)
+    save_predictions(tmp_path / "p.jsonl", predictions)
+    rows = [json.loads(x) for x in (tmp_path / "p.jsonl").read_text().splitlines()]
+    assert [row["text"] for row in rows] == [p.text for p in predictions]
+
+
+def test_asking_again_reads_the_cache_and_other_settings_do_not(student):
+    folder = cache_folder() / "texts"
+    examples = [example(i) for i in range(40, 44)]
+    ask(student, examples, Asking("zero_shot_cot", max_new_tokens=4))
+    before = len(list(folder.iterdir()))
+    ask(student, examples, Asking("zero_shot_cot", max_new_tokens=4))
+    assert len(list(folder.iterdir())) == before
+    ask(student, examples, Asking("zero_shot_cot", max_new_tokens=5))
+    assert len(list(folder.iterdir())) == before + 1
+
+
+def test_few_shot_prompts_show_demonstrations_for_each_example():
+    pool = [(e, e.rationale) for e in load_task("micro_world", "train", 8)]
+    asking = Asking("few_shot_cot", demonstrations=2)
+    prompts = prompts_for([example(1), example(2)], asking, pool)
+    assert all(prompt.count("Q: ") == 3 for prompt in prompts)
+    assert prompts[0].split("Q: ")[1] != prompts[1].split("Q: ")[1]
+
+
+def test_a_full_disk_is_one_line(tmp_path, monkeypatch, student):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("cotnb.evaluation.os.replace", full)
+    with pytest.raises(UserError, match="No space left on device"):
+        save_predictions(tmp_path / "p.jsonl", [])
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_prompt_with_no_room_is_named():
+    student = load_student("toy-llama")
+    student.model.config.max_position_embeddings = 20
+    with pytest.raises(UserError, match="has room for 20 tokens"):
+        generate(student, PROMPTS, max_new_tokens=30)
+
+
+def test_test_sets_are_named_and_measured(tmp_path):
+    sets = load_test_sets("micro_world:test, micro_world:test_ood", 5)
+    assert list(sets) == ["micro_world", "micro_world_ood"]
+    scores = measure(
+        load_student("toy-t5"),
+        sets,
+        ["zero_shot_cot", "zero_shot_answer_only"],
+        Asking("zero_shot_cot", max_new_tokens=4),
+        condition="before_tuning",
+        step=0,
+        output=str(tmp_path),
+    )
+    assert [s.n for s in scores] == [5, 5, 5, 5]
+    assert len(list(tmp_path.glob("before_tuning-*.jsonl"))) == 4
+    for wrong in ("micro_world", "micro_world:train", ""):
+        with pytest.raises(UserError, match="expected task:split"):
+            load_test_sets(wrong)

@@ -1,0 +1,176 @@
+"""Tuning: learns, once a recipe, resumes after a kill, counts targets alone."""
+
+import multiprocessing
+import os
+import signal
+import time
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM
+
+from cotnb.batching import collate, encode_pairs
+from cotnb.errors import UserError
+from cotnb.formats import Pair
+from cotnb.paths import cache_folder
+from cotnb.recipes import Recipe, recipe_hash
+from cotnb.students import load_student
+from cotnb.training import DONE, PairTrainer, tune, tuning_history
+
+PAIRS = [Pair(f"Q: {i}\nA:", f"The answer is {i % 3}.") for i in range(48)]
+QUICK = Recipe(epochs=4, learning_rate=3e-3, batch_size=8, precision="fp32")
+
+
+@pytest.mark.parametrize("name", ["toy-t5", "toy-llama"])
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_a_tuning_learns(name, method):
+    recipe = Recipe(**{**vars(QUICK), "method": method})
+    student = tune(name, PAIRS, recipe)
+    losses = [row["loss"] for row in tuning_history(student)["losses"]]
+    assert losses[-1] < 0.95 * losses[0]
+    base = load_student(name)
+    changed = [
+        not torch.equal(a, b)
+        for a, b in zip(
+            student.model.parameters(), base.model.parameters(), strict=True
+        )
+    ]
+    assert any(changed)
+
+
+@pytest.mark.parametrize("name", ["toy-t5", "toy-llama"])
+def test_the_loss_is_the_mean_over_target_tokens(name):
+    """Against transformers' own loss on one unpadded row."""
+    student = load_student(name)
+    [row] = encode_pairs(
+        student.tokenizer, PAIRS[:1], student.is_encoder_decoder, max_length=99
+    )
+    batch = collate([row], student.tokenizer.pad_token_id, student.is_encoder_decoder)
+    prompt, target = torch.tensor([row.prompt]), torch.tensor([row.target])
+    if student.is_encoder_decoder:
+        expected = student.model(input_ids=prompt, labels=target).loss
+    else:
+        labels = torch.cat([torch.full_like(prompt, -100), target], 1)
+        whole = torch.cat([prompt, target], 1)
+        expected = student.model(input_ids=whole, labels=labels).loss
+    trainer = PairTrainer.__new__(PairTrainer)
+    trainer.encoder_decoder = student.is_encoder_decoder
+    loss = PairTrainer.compute_loss(trainer, student.model, batch)
+    assert loss.item() == pytest.approx(expected.item(), abs=1e-5)
+
+
+def test_the_same_recipe_is_trained_once_and_gives_the_same_weights():
+    first = tune("toy-t5", PAIRS, QUICK)
+    done = cache_folder() / "students" / first.fingerprint / DONE
+    written = done.stat().st_mtime_ns
+    again = tune("toy-t5", PAIRS, QUICK)
+    assert done.stat().st_mtime_ns == written
+    for a, b in zip(first.model.parameters(), again.model.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_whatever_changes_a_student_changes_its_name():
+    names = {
+        recipe_hash("a", PAIRS, QUICK),
+        recipe_hash("b", PAIRS, QUICK),
+        recipe_hash("a", PAIRS[1:], QUICK),
+        recipe_hash("a", [Pair(PAIRS[0].prompt, "x"), *PAIRS[1:]], QUICK),
+        recipe_hash("a", PAIRS, Recipe(**{**vars(QUICK), "seed": 1})),
+        recipe_hash("a", PAIRS, Recipe(**{**vars(QUICK), "epochs": 5})),
+    }
+    assert len(names) == 6
+    other_rank = Recipe(**{**vars(QUICK), "lora_rank": 4})
+    assert recipe_hash("a", PAIRS, other_rank) == recipe_hash("a", PAIRS, QUICK)
+
+
+def _tune_slowly(epochs: int) -> None:
+    tune("toy-t5", PAIRS, Recipe(**{**vars(QUICK), "epochs": epochs, "seed": 7}))
+
+
+def _start(epochs: int) -> multiprocessing.Process:
+    process = multiprocessing.get_context("spawn").Process(
+        target=_tune_slowly, args=(epochs,)
+    )
+    process.start()
+    return process
+
+
+def test_a_killed_tuning_goes_on_from_its_checkpoint():
+    recipe = Recipe(**{**vars(QUICK), "epochs": 60, "seed": 7})
+    base = load_student("toy-t5")
+    name = recipe_hash(base.fingerprint, PAIRS, recipe)
+    work = cache_folder() / "students" / f"{name}.partial"
+    process = _start(60)
+    deadline = time.time() + 60
+    while not list(work.glob("checkpoint-*/trainer_state.json")):
+        assert process.is_alive() and time.time() < deadline
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+    assert not (work.parent / name / DONE).exists()
+    resumed = tune("toy-t5", PAIRS, recipe)
+    history = tuning_history(resumed)
+    assert history["steps"] == 60 * 6 and not work.exists()
+    os.rename(work.parent / name, work.parent / "resumed")
+    whole = tune("toy-t5", PAIRS, recipe)
+    for a, b in zip(resumed.model.parameters(), whole.model.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+
+
+def test_two_at_once_train_once():
+    both = [_start(8), _start(8)]
+    for process in both:
+        process.join(120)
+        assert process.exitcode == 0
+    recipe = Recipe(**{**vars(QUICK), "epochs": 8, "seed": 7})
+    student = tune("toy-t5", PAIRS, recipe)
+    assert tuning_history(student)["steps"] == 48
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"method": "lore"}, "method='lore': expected one of"),
+        ({"epochs": 0}, "epochs=0: expected above 0"),
+        ({"precision": "int8"}, "precision='int8'"),
+        ({"warmup_ratio": 1.5}, "warmup_ratio=1.5"),
+    ],
+)
+def test_a_bad_recipe_is_refused(change, message):
+    with pytest.raises(UserError, match=message):
+        Recipe(**change)
+
+
+def test_no_pairs_and_long_pairs_are_named():
+    with pytest.raises(UserError, match="no pairs to tune on"):
+        tune("toy-t5", [], QUICK)
+    long = Recipe(**{**vars(QUICK), "max_length": 12})
+    with pytest.raises(UserError, match="pair 0: .* max_length is 12"):
+        tune("toy-t5", PAIRS, long)
+
+
+def test_an_unknown_student_is_one_line():
+    with pytest.raises(UserError, match="student 'toy-t6': neither a folder") as caught:
+        load_student("toy-t6")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_full_disk_is_one_line_and_loses_no_checkpoint(monkeypatch):
+    recipe = Recipe(**{**vars(QUICK), "seed": 11})
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("cotnb.training.os.replace", full)
+        with pytest.raises(UserError, match="No space left on device.*make room"):
+            tune("toy-t5", PAIRS, recipe)
+    assert tuning_history(tune("toy-t5", PAIRS, recipe))["steps"] == 24
+
+
+def test_a_tuned_student_opens_with_transformers_alone():
+    student = tune("toy-llama", PAIRS, QUICK)
+    folder = cache_folder() / "students" / student.fingerprint
+    opened = AutoModelForCausalLM.from_pretrained(folder)
+    for a, b in zip(opened.parameters(), student.model.parameters(), strict=True):
+        assert torch.equal(a, b)
