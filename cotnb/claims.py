@@ -1,5 +1,6 @@
 """Claims: published insights as testable contrasts, and the verdicts on them."""
 
+import json
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -79,7 +80,7 @@ class Claim:
     statement: str
     paper: str
     expected: Literal["positive", "negative"]
-    terms: Annotated[tuple[Term, ...], Field(min_length=1, strict=False)]
+    terms: Annotated[tuple[Term, ...], Field(min_length=1)]
     profiles: dict[str, Selection]
 
 
@@ -162,7 +163,7 @@ def decide_verdict(low: float, high: float, expected: str) -> str:
 
 def _load_claim(path: Path, position: int, entry: object) -> Claim:
     try:
-        return CLAIM.validate_python(entry)
+        return CLAIM.validate_json(json.dumps(entry, default=str))
     except ValidationError as error:
         first = error.errors()[0]
         name = entry.get("id") if isinstance(entry, dict) else None

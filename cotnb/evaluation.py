@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from cotnb.errors import UserError
 from cotnb.formats import STOP_TEXT, build_prompt, draw_demonstrations, is_few_shot
 from cotnb.paths import cache_folder
 from cotnb.progress import Progress
-from cotnb.results import Score
+from cotnb.results import Score, write_whole
 from cotnb.students import Student
 from cotnb.tasks.example import Example
 
@@ -28,7 +27,7 @@ class Asking:
     """How a student is asked.
 
     prompt_format: one of `formats.PROMPT_FORMATS`. demonstrations: how many a few-shot
-    prompt shows, drawn with `seed`. max_new_tokens: the longest text written.
+    prompt shows, drawn with `seed` for each question. max_new_tokens: the longest text written.
     precision: "fp32", in which batches never change a greedy answer, or "bf16",
     twice as fast on a CPU. batch_size: prompts at once.
     """
@@ -118,9 +117,8 @@ def score(
 
 def save_predictions(path: Path, predictions: Sequence[Prediction]) -> None:
     """One JSON line a prediction, the file put in place whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     lines = [json.dumps(asdict(p), ensure_ascii=False) for p in predictions]
-    _write_whole(path, "\n".join(lines) + "\n")
+    write_whole(path, "\n".join(lines) + "\n")
 
 
 def generate(
@@ -252,18 +250,5 @@ def _cached_texts(student, prompts, asking: Asking) -> list[tuple[str, int]]:
         batch_size=asking.batch_size,
         precision=asking.precision,
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _write_whole(path, json.dumps(texts, ensure_ascii=False))
+    write_whole(path, json.dumps(texts, ensure_ascii=False))
     return texts
-
-
-def _write_whole(path: Path, text: str) -> None:
-    scratch = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    try:
-        scratch.write_text(text, encoding="utf-8")
-        os.replace(scratch, path)
-    except OSError as error:
-        scratch.unlink(missing_ok=True)
-        raise UserError(
-            f"{path} could not be written ({error.strerror}); make room and run again"
-        ) from error

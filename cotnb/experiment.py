@@ -7,7 +7,9 @@ from pathlib import Path
 from cotnb.errors import UserError
 from cotnb.evaluation import Asking, ask, save_predictions, score
 from cotnb.formats import Pair, build_pair
-from cotnb.results import Score
+from cotnb.notebook_parameters import values
+from cotnb.paths import project_folder
+from cotnb.results import Score, write_record
 from cotnb.students import Student
 from cotnb.tasks import Example, load_task
 
@@ -49,13 +51,14 @@ def measure(
     *,
     condition: str,
     step: int,
+    seed: int,
     pool: Sequence[tuple[Example, str]] = (),
     output: str = "",
 ) -> list[Score]:
     """Scores of one student on every test set, asked in every format.
 
-    condition: how the student was tuned, step: for how many optimiser steps. pool:
-    what few-shot prompts draw from. output: a folder that predictions are kept in, as
+    condition: how the student was tuned, step: for how many optimiser steps, seed: with
+    which seed. pool: what few-shot prompts draw from. output: a folder that predictions are kept in, as
     <condition>-<task>-<prompt_format>.jsonl; empty keeps none.
     """
     scores = []
@@ -72,9 +75,33 @@ def measure(
                     predictions,
                     task=task,
                     condition=condition,
-                    seed=asking.seed,
+                    seed=seed,
                     prompt_format=prompt_format,
                     step=step,
                 )
             )
     return scores
+
+
+def record_run(
+    notebook: str, names: dict, scores: Sequence[Score], started: float
+) -> None:
+    """Write a run's record, as its last act, where its parameter `record` says so.
+
+    notebook: the file's name without .ipynb. names: the notebook's globals().
+    started: time.time() at its beginning. Opened by hand a notebook has no record to
+    write, and nothing is done. Raises UserError where the record cannot be written.
+    """
+    if not names["record"]:
+        return
+    path = Path(names["record"])
+    write_record(
+        path,
+        run=path.stem,
+        notebook=notebook,
+        profile=names["profile"],
+        parameters=values(project_folder() / "notebooks" / f"{notebook}.ipynb", names),
+        seed=names["seed"],
+        scores=scores,
+        started=started,
+    )

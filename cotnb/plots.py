@@ -29,7 +29,7 @@ class Style(NamedTuple):
 
 # Okabe and Ito's colour-blind safe palette; the hues differ in luminance as well.
 STYLE = {
-    "before_tuning": Style("before tuning", "#666666", "s", ""),
+    "before_tuning": Style("before tuning", "#BBBBBB", "s", ""),
     "answer_only": Style("answer-only tuning", "#E69F00", "^", "////"),
     "cot": Style("CoT tuning", "#0072B2", "o", ""),
 }
@@ -165,7 +165,7 @@ def verdict_board(
             "seeds and questions resampled. Shaded: the side that the paper leads one "
             "to expect. n: questions."
         )
-        _frame_text(figure, title, fill(caption, 125))
+        _frame_text(figure, title, fill(caption, 135))
     return figure
 
 
@@ -231,8 +231,8 @@ def _paper_letters(papers: pd.DataFrame | None, tasks, rows) -> pd.DataFrame | N
     """The papers' rows that the figure has a place for, a letter each student."""
     if papers is None:
         return None
-    placed = zip(papers["condition"], papers["prompt_format"], strict=True)
-    shown = papers[papers["task"].isin(tasks) & [pair in rows for pair in placed]]
+    places = pd.MultiIndex.from_frame(papers[["condition", "prompt_format"]])
+    shown = papers[papers["task"].isin(tasks) & places.isin(rows)]
     names = shown["paper"] + ", " + shown["student"]
     letters = dict(zip(names.unique(), ascii_lowercase, strict=False))
     return shown.assign(
@@ -246,7 +246,7 @@ def _draw_papers(axes: Axes, letters: pd.DataFrame | None, task: str, rows) -> N
     if letters is None:
         return
     for number in letters[letters["task"] == task].itertuples():
-        y = rows.index((number.condition, number.prompt_format)) - 0.15
+        y = rows.index((number.condition, number.prompt_format)) - 0.33
         value = float(number.value)
         face, text = ("white", "black") if number.unverified else ("black", "white")
         axes.plot(
@@ -266,8 +266,11 @@ def _draw_papers(axes: Axes, letters: pd.DataFrame | None, task: str, rows) -> N
 
 
 def _accuracy_caption(pooled: pd.DataFrame, student: str, letters) -> str:
+    seeds = _span(pooled["seeds"]) + (
+        " seed" if pooled["seeds"].max() == 1 else " seeds"
+    )
     lines = [
-        f"{student}, {_span(pooled['seeds'])} seed(s), after the last step. Bar: mean "
+        f"{student}, {seeds}, after the last step. Bar: mean "
         "over seeds. Whisker: 95% interval, seeds and questions resampled. White mark: "
         "one seed. n: questions."
     ]
@@ -281,7 +284,7 @@ def _accuracy_caption(pooled: pd.DataFrame, student: str, letters) -> str:
                 for one in unique.itertuples()
             )
         ]
-    return "\n".join(fill(line, 125) for line in lines)
+    return "\n".join(fill(line, 135) for line in lines)
 
 
 def _draw_claim(axes: Axes, y: int, claim, limit: float) -> None:

@@ -11,6 +11,7 @@ from cotnb.plots import (
     accuracy_by_condition,
     verdict_board,
 )
+from cotnb.profiles import load_profile, profile_names
 from cotnb.results import pool_seeds, write_whole
 
 BEGIN = "<!-- results:begin -->"
@@ -32,6 +33,11 @@ SCORE_COLUMNS = {
 def markdown_table(frame: pd.DataFrame) -> str:
     """Tidy scores as a Markdown table: a row a setting, pooled over seeds, in %."""
     pooled = pool_seeds(frame)
+    order = {name: place for place, name in enumerate([*STYLE, *FORMAT_LABELS])}
+    pooled = pooled.sort_values(
+        ["student", "task", "condition", "prompt_format"],
+        key=lambda names: names.map(lambda name: (order.get(name, -1), name)),
+    )
     shown = pooled.assign(
         condition=[_condition_label(name) for name in pooled["condition"]],
         prompt_format=pooled["prompt_format"].map(FORMAT_LABELS),
@@ -41,9 +47,7 @@ def markdown_table(frame: pd.DataFrame) -> str:
             for low, high in zip(pooled["ci_low"], pooled["ci_high"], strict=True)
         ],
     )
-    columns = list(SCORE_COLUMNS)
-    shown = shown.sort_values(columns[:4], kind="stable")
-    return _markdown(shown[columns].rename(columns=SCORE_COLUMNS))
+    return _markdown(shown[list(SCORE_COLUMNS)].rename(columns=SCORE_COLUMNS))
 
 
 def verdict_table(claims: pd.DataFrame) -> str:
@@ -72,12 +76,11 @@ def verdict_lines(results: Path, profile: str) -> list[str]:
     return [
         f"{claim.verdict:13} {claim.claim}: "
         + (
-            f"{_points(claim)} points, 95% interval, {claim.seeds} seed(s), "
-            f"n = {claim.n}"
+            f"{_points(claim)} points, 95% interval, seeds: {claim.seeds}, n: {claim.n}"
             if claim.verdict != "not run"
             else f"missing {claim.missing}"
         )
-        for claim in _read_claims(results, profile).itertuples()
+        for claim in read_claims(results, profile).itertuples()
     ]
 
 
@@ -96,21 +99,26 @@ def is_current(readme: Path, results: Path) -> bool:
 
 
 def generate_results(results: Path) -> str:
-    """The README's part on results: every profile that has a claims.csv."""
-    profiles = sorted(path.parent.name for path in Path(results).glob("*/claims.csv"))
+    """The README's part on results: every published profile that has a claims.csv."""
+    profiles = [
+        name
+        for name in profile_names()
+        if load_profile(name).published
+        and (Path(results) / name / "claims.csv").exists()
+    ]
     return "\n" + "\n".join(_section(results, profile) for profile in profiles)
 
 
 def save_figures(results: Path, profile: str) -> list[Path]:
     """Draw a profile's figures to results/<profile>/figures/*.png; their paths."""
-    scores, claims = _read_scores(results, profile), _read_claims(results, profile)
+    scores, claims = read_scores(results, profile), read_claims(results, profile)
     folder = Path(results) / profile / "figures"
     folder.mkdir(parents=True, exist_ok=True)
     figures = {"verdicts": verdict_board(claims)}
     papers = _read_papers(results)
     for (notebook, student), own in scores.groupby(["notebook", "student"]):
         name = f"accuracy-{notebook}-{Path(student).name}"
-        figures[name] = accuracy_by_condition(own, papers)
+        figures[name] = accuracy_by_condition(own, papers, _title(claims, notebook))
     paths = []
     for name, figure in figures.items():
         paths.append(folder / f"{name}.png")
@@ -118,8 +126,16 @@ def save_figures(results: Path, profile: str) -> list[Path]:
     return paths
 
 
+def _title(claims: pd.DataFrame, notebook: str) -> str:
+    """The notebook's first claim with its verdict, or the notebook's name."""
+    own = claims[claims["notebook"] == notebook]
+    for claim in own.itertuples():
+        return f"{claim.statement} ({claim.verdict})"
+    return notebook
+
+
 def _section(results: Path, profile: str) -> str:
-    scores, claims = _read_scores(results, profile), _read_claims(results, profile)
+    scores, claims = read_scores(results, profile), read_claims(results, profile)
     commits = sorted({_short(commit) for commit in scores["commit"]})
     made = ", ".join(f"`{commit}`" for commit in commits) or "none"
     return "\n".join(
@@ -148,11 +164,13 @@ def _split(readme: Path) -> tuple[str, str, str]:
     return before + BEGIN, block, END + after
 
 
-def _read_scores(results: Path, profile: str) -> pd.DataFrame:
+def read_scores(results: Path, profile: str) -> pd.DataFrame:
+    """The tidy table results/<profile>/scores.csv; UserError where there is none."""
     return _read_csv(results, profile, "scores")
 
 
-def _read_claims(results: Path, profile: str) -> pd.DataFrame:
+def read_claims(results: Path, profile: str) -> pd.DataFrame:
+    """The verdicts results/<profile>/claims.csv; UserError where there are none."""
     claims = _read_csv(results, profile, "claims")
     return claims.assign(missing=claims["missing"].fillna(""))
 

@@ -22,6 +22,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from cotnb.claims import evaluate_claims, load_claims
 from cotnb.errors import UserError
 from cotnb.formats import PROMPT_FORMATS
+from cotnb.formats import PROMPT_FORMATS
 from cotnb.paths import project_folder
 from cotnb.statistics import pooled_interval, wilson_interval
 
@@ -178,6 +179,12 @@ def read_records(folder: Path) -> list[dict]:
 def tidy(records: Iterable[dict]) -> pd.DataFrame:
     """One row a score, `COLUMNS`; accuracy and Wilson's 95% interval within 0 to 1."""
     return outcomes_frame(records)[list(COLUMNS)]
+
+
+def scores_frame(scores: Sequence[Score], notebook: str) -> pd.DataFrame:
+    """`tidy` of scores just made, before there is a record of them."""
+    record = {"run": "this run", "notebook": notebook, "commit": "", "scores": scores}
+    return tidy([record])
 
 
 def outcomes_frame(records: Iterable[dict]) -> pd.DataFrame:

@@ -132,7 +132,7 @@ def test_a_full_disk_is_one_line(tmp_path, monkeypatch, student):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("cotnb.evaluation.os.replace", full)
+    monkeypatch.setattr("cotnb.results.os.replace", full)
     with pytest.raises(UserError, match="No space left on device"):
         save_predictions(tmp_path / "p.jsonl", [])
     assert not list(tmp_path.iterdir())
@@ -155,9 +155,10 @@ def test_test_sets_are_named_and_measured(tmp_path):
         Asking("zero_shot_cot", max_new_tokens=4),
         condition="before_tuning",
         step=0,
+        seed=3,
         output=str(tmp_path),
     )
-    assert [s.n for s in scores] == [5, 5, 5, 5]
+    assert [(s.n, s.seed) for s in scores] == [(5, 3)] * 4
     assert len(list(tmp_path.glob("before_tuning-*.jsonl"))) == 4
     for wrong in ("micro_world", "micro_world:train", ""):
         with pytest.raises(UserError, match="expected task:split"):

@@ -83,8 +83,8 @@ class Verdict:
     arithmetic_correct: every equation holds.
     follows: every operand is a number of the question (as digits or as a word: "twice",
         "half", "dozen", "one" to "twelve") or the result of an earlier equation.
-    complete: the exact solution's results are all reached, in any order, or another
-        route uses every number that the exact solution uses, as often, ends at its
+    complete: the exact solution's results are all reached, in any order and as often
+        as there, or another route uses every number that it uses, as often, ends at its
         answer and leaves no result lying; True where the steps are not known.
     answer_correct: the last equation's result is the answer.
     skips_only: every operand from nowhere is a result of the exact solution.
@@ -150,9 +150,9 @@ def verify(example: Example, rationale: str) -> Verdict:
     equations = find_equations(rationale)
     exact = find_equations(" ".join(example.steps)) if example.steps else ()
     unfounded = _unfounded(example.question, equations)
-    exact_results = {equation.result for equation in exact}
+    exact_results = Counter(equation.result for equation in exact)
     answer_correct = bool(equations) and equations[-1].result == answer
-    reached = {value for equation in equations for value in equation.values}
+    reached = Counter(value for equation in equations for value in equation.values)
     return Verdict(
         equations=equations,
         arithmetic_correct=all(equation.correct for equation in equations),
@@ -160,7 +160,7 @@ def verify(example: Example, rationale: str) -> Verdict:
         complete=exact_results <= reached
         or (answer_correct and _other_route(example.question, equations, exact)),
         answer_correct=answer_correct,
-        skips_only=set(unfounded) <= exact_results,
+        skips_only=set(unfounded) <= set(exact_results),
         too_short=_operations(equations) < _operations(exact),
     )
 
@@ -169,10 +169,11 @@ def find_equations(text: str) -> tuple[Equation, ...]:
     """Every equation that a text states, in order.
 
     Reads + - * / and their typographic forms, a lone x, "plus", "minus", "times",
-    "divided by", "equals"; brackets; commas in numbers; $ and %; unit words after a number ("5 apples + 3
-    apples = 8 apples"); number words to twelve; chains ("5 + 3 = 8 - 2 = 6" is read as
-    5 + 3 = 8 and 8 - 2 = 6); and the marks of GSM8K, "48/2 = <<48/2=24>>24" (Cobbe et
-    al. 2021, arXiv 2110.14168). A number alone before "=" is no equation.
+    "divided by", "equals"; brackets; commas in numbers; $ and %; unit words after a
+    number ("5 apples + 3 apples = 8 apples"); number words to twelve; chains ("5 + 3 =
+    8 - 2 = 6" is read as 5 + 3 = 8 and 8 - 2 = 6); and the marks of GSM8K, "48/2 =
+    <<48/2=24>>24" (Cobbe et al. 2021, arXiv 2110.14168). A number alone before "=" is
+    no equation, and "20% of 50 = 10" is not read.
     """
     found = []
     for segment in _segments(_without_marks(text)):
@@ -248,6 +249,7 @@ def _segments(text: str) -> list[list]:
     """The tokens between two punctuation marks, a list a segment."""
     text = text.translate(_PLAIN_SIGNS).replace("divided by", "/")
     text = re.sub(r"(?m)^\s*[-*]\s+", "", text)  # a list's bullet is no operator
+    text = re.sub(r"/(?=\s*[A-Za-z])", " ", text)  # nor is "miles/hour"
     text = re.sub(r"(?<=[\d)\s])[xX](?=\s*[\d($])", "*", text)
     segments = []
     for line in text.splitlines():
@@ -347,7 +349,7 @@ def _evaluate(tokens: list) -> tuple[tuple[Fraction, ...], list[Fraction | None]
     def value(node: ast.expr) -> Fraction:
         if isinstance(node, ast.Name):
             return operands[int(node.id[1:])]
-        if isinstance(node, ast.UnaryOp):
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
             return -value(node.operand)
         if not isinstance(node, ast.BinOp) or type(node.op) not in _EVALUATE:
             raise SyntaxError

@@ -1,0 +1,129 @@
+"""Notebooks: their shape, their cleanliness, and `smoke` run end to end."""
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import pandas as pd
+import pytest
+
+from cotnb.notebook_parameters import read_parameters
+from cotnb.rendering import machine_path, normalise
+
+PROJECT = Path(__file__).resolve().parent.parent
+NOTEBOOKS = sorted((PROJECT / "notebooks").glob("*.ipynb"))
+SCORES = (
+    "run,notebook,student,parameters,condition,seed,task,prompt_format,step,"
+    "n,correct,accuracy,ci_low,ci_high,commit"
+)
+every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+
+
+def read(path: Path) -> nbformat.NotebookNode:
+    return nbformat.read(path, as_version=4)
+
+
+def text(notebook, kind: str) -> str:
+    return "\n".join(c.source for c in notebook.cells if c.cell_type == kind)
+
+
+@every_notebook
+def test_it_says_what_a_reader_asks_first_and_last(path):
+    words = text(read(path), "markdown")
+    for heading in ("**Claim.**", "**The papers' number", "**Cost.**", "## Exercises"):
+        assert heading in words, f"{path.name} lacks {heading}"
+    assert "What it does not show" in words
+
+
+@every_notebook
+def test_its_parameters_are_commented_scalars(path):
+    parameters = read_parameters(path)
+    assert {"profile", "seed", "record", "output"} <= parameters.keys()
+    assert all(parameter.comment for parameter in parameters.values())
+
+
+@every_notebook
+def test_its_cells_are_short(path):
+    cells = [c.source.splitlines() for c in read(path).cells if c.cell_type == "code"]
+    assert statistics.median(map(len, cells)) <= 8
+    assert max(len(line) for lines in cells for line in lines) <= 88
+
+
+@every_notebook
+def test_it_is_committed_with_clean_outputs(path):
+    notebook = read(path)
+    assert notebook == normalise(read(path)), "run: python -m cotnb render"
+    assert any(c.get("outputs") for c in notebook.cells)
+    assert not [c for c in notebook.cells if machine_path(c)]
+    kinds = {o.output_type for c in notebook.cells for o in c.get("outputs", [])}
+    assert "error" not in kinds
+
+
+def test_render_takes_the_machine_out_of_a_notebook():
+    cell = nbformat.v4.new_code_cell("x", execution_count=7)
+    cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=str(PROJECT))]
+    noisy = nbformat.v4.new_output("stream", name="stderr", text="Loading weights")
+    cell.outputs.append(noisy)
+    cell.metadata = {"execution": {"iopub.status.busy": "2026-01-01"}}
+    dirty = nbformat.v4.new_notebook(cells=[cell], metadata={"papermill": {}})
+    [clean] = normalise(dirty).cells
+    assert clean.execution_count is None and not clean.metadata
+    assert len(clean.outputs) == 1 and machine_path(clean) == str(PROJECT)
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory):
+    """The smoke profile run as a user would, into a folder of its own."""
+    place = tmp_path_factory.mktemp("smoke")
+    command = [sys.executable, "-m", "cotnb"]
+    places = ["--results", str(place / "results")]
+    begun = time.monotonic()
+    run = [
+        *command,
+        "run",
+        "--profile",
+        "smoke",
+        *places,
+        "--runs",
+        str(place / "runs"),
+    ]
+    done = subprocess.run(run, capture_output=True, text=True, timeout=500)
+    seconds = time.monotonic() - begun
+    assert done.returncode == 0, done.stdout + done.stderr
+    for word in ("aggregate", "verdicts"):
+        tables = [*command, word, "--profile", "smoke", *places]
+        subprocess.run(tables, check=True, capture_output=True)
+    return place, seconds
+
+
+def test_smoke_takes_less_than_90_seconds(smoke):
+    assert smoke[1] < 90
+
+
+def test_smoke_makes_records_tables_and_figures(smoke):
+    results = smoke[0] / "results" / "smoke"
+    records = [json.loads(path.read_text()) for path in results.glob("records/*.json")]
+    assert len(records) == 2
+    assert all(r["seed"] == 0 and r["wall_seconds"] > 0 for r in records)
+    assert not any(str(smoke[0]) in json.dumps(record) for record in records)
+    scores = (results / "scores.csv").read_text()
+    assert scores.splitlines()[0] == SCORES
+    assert (results / "claims.csv").is_file()
+    assert len(list(results.glob("figures/*.png"))) >= 2
+
+
+def test_smoke_scores_agree_with_its_predictions(smoke):
+    place = smoke[0]
+    scores = pd.read_csv(place / "results" / "smoke" / "scores.csv")
+    own = scores[scores["notebook"] == "08_cot_vs_answer_only"]
+    assert len(own) == 10
+    for row in own.itertuples():
+        name = f"{row.condition}-{row.task}-{row.prompt_format}.jsonl"
+        path = place / "runs" / "smoke" / row.run / name
+        predictions = [json.loads(line) for line in path.read_text().splitlines()]
+        assert len(predictions) == row.n
+        assert sum(p["correct"] for p in predictions) == row.correct
