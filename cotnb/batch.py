@@ -50,7 +50,7 @@ class Batch:
             kill(started)
 
     def run(self, run: Run) -> Outcome:
-        """Execute one run, unless it is done; never raises for what goes wrong in it."""
+        """Execute one run, unless it is done; what goes wrong in it is no exception."""
         started = time.monotonic()
 
         def ended(state: str, reason: str = "") -> Outcome:
@@ -107,7 +107,8 @@ class Batch:
             error = f"past its deadline of {self.deadline / 60:g} min"
         elif self.stopped.is_set():
             error = "stopped"
-        return f"{error or 'ended without its record'} ({_shown(run.folder / 'notebook.ipynb')})"
+        notebook = _shown(run.folder / "notebook.ipynb")
+        return f"{error or 'ended without its record'} ({notebook})"
 
 
 def _papermill(run: Run, manager: type) -> str:
@@ -214,7 +215,7 @@ def run_all(
 
 
 def _share_cores(jobs: int) -> None:
-    """Kernels inherit these: plain progress lines, and cores that runs do not fight for."""
+    """What kernels inherit: plain progress lines, a share of the cores each."""
     os.environ["COTNB_BATCH"] = "1"
     threads = max(1, (os.cpu_count() or 1) // jobs)
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))

@@ -27,7 +27,8 @@ class Asking:
     """How a student is asked.
 
     prompt_format: one of `formats.PROMPT_FORMATS`. demonstrations: how many a few-shot
-    prompt shows, drawn with `seed` for each question. max_new_tokens: the longest text written.
+    prompt shows, drawn with `seed` for each question. max_new_tokens: the longest text
+    that is written.
     precision: "fp32", in which batches never change a greedy answer, or "bf16",
     twice as fast on a CPU. batch_size: prompts at once.
     """

@@ -1,4 +1,4 @@
-"""What every notebook does with students and test sets, in as few lines as it can be."""
+"""What every notebook does with students and test sets, in few lines."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -58,7 +58,8 @@ def measure(
     """Scores of one student on every test set, asked in every format.
 
     condition: how the student was tuned, step: for how many optimiser steps, seed: with
-    which seed. pool: what few-shot prompts draw from. output: a folder that predictions are kept in, as
+    which seed. pool: what few-shot prompts draw from. output: a folder that predictions
+    are kept in, as
     <condition>-<task>-<prompt_format>.jsonl; empty keeps none.
     """
     scores = []

@@ -1,200 +1,133 @@
-"""A notebook's parameters: the one cell tagged `parameters`, read, never executed."""
+"""A notebook's parameters cell: names, defaults, comments; and checks of values given.
+
+The cell is tagged `parameters` and holds JSON scalars, one a line, each commented.
+"""
 
 import ast
 import difflib
-import io
 import json
-import math
-import tokenize
-from collections.abc import Iterator, Mapping
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from cotnb.errors import UserError
 
-Value = bool | int | float | str | None
-NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+RUN_PARAMETERS = ("profile", "seed", "record", "output")
+SCALARS = (bool, int, float, str)
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """One assignment in the parameters cell."""
+    """One line of a parameters cell; `default` is a JSON scalar."""
 
     name: str
-    default: Value
-    comment: str  # behind the value, or on the lines above it
-
-    @property
-    def type(self) -> type:
-        return type(self.default)
-
-
-def read_cells(notebook: Path) -> list[dict]:
-    """The notebook's cells as JSON, each source one string; UserError if malformed."""
-    try:
-        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-        return [{**cell, "source": "".join(cell["source"])} for cell in cells]
-    except OSError as error:
-        raise UserError(f"{notebook}: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError):
-        raise UserError(f"{notebook}: not a notebook of nbformat 4") from None
-
-
-def title(notebook: Path) -> str:
-    """The first markdown heading; empty where there is none."""
-    for cell in read_cells(notebook):
-        for line in cell["source"].splitlines():
-            if cell["cell_type"] == "markdown" and line.startswith("#"):
-                return line.lstrip("#").strip()
-    return ""
+    default: bool | int | float | str
+    comment: str
 
 
 def read_parameters(notebook: Path) -> dict[str, Parameter]:
-    """Name to parameter, in the cell's order.
+    """A notebook's parameters by name, read without running it.
 
-    Raises UserError unless exactly one cell is tagged `parameters` and every statement
-    in it gives a JSON scalar to a name.
+    Raises UserError where the file is not a notebook, has not exactly one cell tagged
+    `parameters`, or that cell holds anything but `name = scalar`.
     """
-    tagged = [
-        cell["source"]
-        for cell in read_cells(notebook)
-        if cell["cell_type"] == "code"
-        and "parameters" in cell.get("metadata", {}).get("tags", [])
+    cells = [
+        "".join(cell["source"])
+        for cell in _cells(notebook)
+        if "parameters" in cell.get("metadata", {}).get("tags", [])
     ]
-    if len(tagged) != 1:
-        raise UserError(
-            f"{notebook}: {len(tagged)} code cells are tagged 'parameters'; "
-            "tag exactly one"
-        )
+    if len(cells) != 1:
+        raise UserError(f"{notebook}: {len(cells)} cells tagged parameters, not one")
+    return {p.name: p for p in _parse(notebook, cells[0])}
+
+
+def _cells(notebook: Path) -> list[dict]:
     try:
-        body = ast.parse(tagged[0]).body
+        return json.loads(Path(notebook).read_text(encoding="utf-8"))["cells"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{notebook}: not a notebook ({error})") from None
+
+
+def _parse(notebook: Path, source: str) -> list[Parameter]:
+    parameters = []
+    lines = source.splitlines()
+    try:
+        statements = ast.parse(source).body
     except SyntaxError as error:
-        raise UserError(
-            f"{notebook}: parameters cell, line {error.lineno}: {error.msg}"
-        ) from None
-    comments = _comments(tagged[0])
-    return {
-        name: Parameter(name, default, _comment(comments, line, last))
-        for name, default, line, last in _assignments(notebook, body)
-    }
-
-
-def check(notebook: Path, given: Mapping[str, Value]) -> dict[str, Value]:
-    """The given values, each in its parameter's type: a whole number becomes a float.
-
-    Raises UserError, before anything runs, for a name that the notebook lacks, a value
-    of another type and a value that is no JSON scalar.
-    """
-    parameters = read_parameters(notebook)
-    return {
-        name: _converted(notebook, _named(notebook, parameters, name), value)
-        for name, value in given.items()
-    }
-
-
-def parse(notebook: Path, texts: Mapping[str, str]) -> dict[str, Value]:
-    """Values typed on the command line, read as their parameters' types."""
-    parameters = read_parameters(notebook)
-    return {
-        name: _parsed(notebook, _named(notebook, parameters, name), text)
-        for name, text in texts.items()
-    }
-
-
-def _assignments(
-    notebook: Path, body: list[ast.stmt]
-) -> Iterator[tuple[str, Value, int, int]]:
-    """Name, value, first and last line of each statement."""
-    for statement in body:
-        match statement:
-            case ast.Assign(targets=[ast.Name(id=name)], value=value):
-                pass
-            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
-                pass
-            case _:
-                raise UserError(
-                    f"{notebook}: parameters cell, line {statement.lineno}: "
-                    "expected name = value"
-                )
+        raise UserError(f"{notebook}: parameters cell: {error.msg}") from None
+    for statement in statements:
         try:
-            default = ast.literal_eval(value)
-        except ValueError:
-            default = ...
-        if not _is_scalar(default):
+            [target] = statement.targets
+            value = ast.literal_eval(statement.value)
+            name = target.id
+        except (AttributeError, ValueError, TypeError):
+            value = None
+        if type(value) not in SCALARS:
             raise UserError(
-                f"{notebook}: parameter {name}: {ast.unparse(value)} is no JSON scalar "
-                "(true, a number, text or None)"
+                f"{notebook}: parameters cell, line {statement.lineno}: expected "
+                "name = a number, a text, True or False"
             )
-        yield name, default, statement.lineno, statement.end_lineno
+        comment = lines[statement.end_lineno - 1][statement.end_col_offset :]
+        parameters.append(Parameter(name, value, comment.strip().lstrip("# ")))
+    return parameters
 
 
-def _is_scalar(value) -> bool:
-    if isinstance(value, float):
-        return math.isfinite(value)
-    return value is None or isinstance(value, bool | int | str)
+def check(notebook: Path, given: dict) -> dict:
+    """The given values, each in its parameter's own type.
+
+    A text such as "3", as a command line gives it, is read as that type. Raises
+    UserError naming the notebook's parameters for an unknown name, and the type that
+    was expected for another.
+    """
+    known = read_parameters(notebook)
+    checked = {}
+    for name, value in given.items():
+        if name not in known:
+            raise UserError(_unknown(notebook, name, known))
+        checked[name] = _convert(notebook, known[name], value)
+    return checked
 
 
-def _comments(source: str) -> dict[int, tuple[str, bool]]:
-    """Line to its comment, and whether the comment has the line for itself."""
-    return {
-        token.start[0]: (
-            token.string.lstrip("# ").rstrip(),
-            token.line.lstrip().startswith("#"),
+def _unknown(notebook: Path, name: str, known: dict) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f" (did you mean {close[0]}?)" if close else ""
+    return (
+        f"{Path(notebook).stem} has no parameter {name!r}{hint}; "
+        f"it has {', '.join(known)}"
+    )
+
+
+def _convert(notebook: Path, parameter: Parameter, value):
+    kind = type(parameter.default)
+    if isinstance(value, str) and kind is not str:
+        value = _from_text(value, kind)
+    if kind is float and type(value) is int:
+        value = float(value)
+    if type(value) is not kind:
+        raise UserError(
+            f"{Path(notebook).stem}: {parameter.name} is {value!r}; expected "
+            f"{kind.__name__}, such as {parameter.default!r}"
         )
-        for token in tokenize.generate_tokens(io.StringIO(source).readline)
-        if token.type == tokenize.COMMENT
-    }
+    return value
 
 
-def _comment(comments: dict[int, tuple[str, bool]], line: int, last: int) -> str:
-    if last in comments:
-        return comments[last][0]
-    above = []
-    while comments.get(line - 1, ("", False))[1]:
-        line -= 1
-        above.insert(0, comments[line][0])
-    return " ".join(above)
-
-
-def _named(notebook: Path, parameters: Mapping[str, Parameter], name: str) -> Parameter:
-    if name in parameters:
-        return parameters[name]
-    close = difflib.get_close_matches(name, parameters, n=1)
-    hint = f"; did you mean {close[0]}?" if close else ""
-    known = ", ".join(parameters) or "none"
-    raise UserError(
-        f"{notebook.stem} has no parameter {name!r}{hint} (its parameters: {known})"
-    )
-
-
-def _converted(notebook: Path, parameter: Parameter, value: Value) -> Value:
-    where = f"{notebook.stem}: parameter {parameter.name}"
-    if not _is_scalar(value):
-        raise UserError(f"{where}: {value!r} is no JSON scalar")
-    if parameter.default is None or type(value) is parameter.type:
-        return value
-    if parameter.type is float and type(value) is int:
-        return float(value)
-    raise UserError(
-        f"{where}: expected {NAMES[parameter.type]}, as in its default "
-        f"{json.dumps(parameter.default)}, and got {json.dumps(value)}"
-    )
-
-
-def _parsed(notebook: Path, parameter: Parameter, text: str) -> Value:
-    if parameter.type is str:
-        return text
+def _from_text(text: str, kind: type):
+    """A command line's text as a number or truth value; unread where it is neither."""
+    if kind is bool:
+        return {"true": True, "false": False}.get(text.lower(), text)
+    if kind is int and re.fullmatch(r"[+-]?\d+", text):
+        return int(text)
     try:
-        value = json.loads(text.lower() if text in ("True", "False", "None") else text)
-    except ValueError:
-        value = text
-    if parameter.type is float and type(value) is str:
-        value = _as_float(text)
-    return _converted(notebook, parameter, value)
-
-
-def _as_float(text: str) -> float | str:
-    try:
-        return float(text)  # ".5" and "1e-4" are Python's numbers, not all JSON's
+        return float(text) if kind is float else text
     except ValueError:
         return text
+
+
+def values(notebook: Path, names: dict) -> dict:
+    """What a running notebook's parameters stand at, for its record.
+
+    names: the notebook's globals(). Those that place the run (profile, seed, record,
+    output) are left out: a record has them already, or must not hold a path.
+    """
+    known = read_parameters(notebook)
+    return {name: names[name] for name in known if name not in RUN_PARAMETERS}

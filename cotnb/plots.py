@@ -174,7 +174,7 @@ def _look():
 
 
 def _frame_text(figure: Figure, title: str, caption: str) -> None:
-    figure.suptitle(fill(title, 95), x=0.01, ha="left", fontsize=12, fontweight="bold")
+    figure.suptitle(fill(title, 84), x=0.01, ha="left", fontsize=12, fontweight="bold")
     if caption:
         figure.supxlabel(caption, x=0.01, ha="left", fontsize=8.5, color="#444444")
 

@@ -1,4 +1,4 @@
-"""Teaching notebooks: run in place, their outputs kept, nothing of the machine in them."""
+"""Teaching notebooks: run in place, outputs kept, nothing of the machine in them."""
 
 from pathlib import Path
 

@@ -130,7 +130,7 @@ def _title(claims: pd.DataFrame, notebook: str) -> str:
     """The notebook's first claim with its verdict, or the notebook's name."""
     own = claims[claims["notebook"] == notebook]
     for claim in own.itertuples():
-        return f"{claim.statement} ({claim.verdict})"
+        return f"{claim.statement.rstrip('.')} ({claim.verdict})"
     return notebook
 
 

@@ -22,7 +22,6 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from cotnb.claims import evaluate_claims, load_claims
 from cotnb.errors import UserError
 from cotnb.formats import PROMPT_FORMATS
-from cotnb.formats import PROMPT_FORMATS
 from cotnb.paths import project_folder
 from cotnb.statistics import pooled_interval, wilson_interval
 

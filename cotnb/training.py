@@ -86,8 +86,9 @@ def _train_into(folder: Path, base: Student, pairs, recipe: Recipe) -> None:
         os.replace(finished, folder)
     except OSError as error:
         raise UserError(
-            f"{work}: the tuned student could not be written ({error.strerror or error})"
-            "; make room and run again: it goes on from its last checkpoint"
+            f"{work}: the tuned student could not be written "
+            f"({error.strerror or error}); make room and run again: it goes on from "
+            "its last checkpoint"
         ) from error
     shutil.rmtree(work)
 

@@ -41,7 +41,8 @@ if name == "full":
 if name != "forget":
     path = pathlib.Path(record)
     path.parent.mkdir(parents=True, exist_ok=True)
-    done = {"run": path.stem, "finished": "now", "threads": os.environ["OMP_NUM_THREADS"]}
+    threads = os.environ["OMP_NUM_THREADS"]
+    done = {"run": path.stem, "finished": "now", "threads": threads}
     path.with_suffix(".tmp").write_text(json.dumps(done))
     os.replace(path.with_suffix(".tmp"), path)
 """

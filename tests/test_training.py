@@ -145,7 +145,7 @@ def test_no_pairs_and_long_pairs_are_named():
     with pytest.raises(UserError, match="no pairs to tune on"):
         tune("toy-t5", [], QUICK)
     long = Recipe(**{**vars(QUICK), "max_length": 12})
-    with pytest.raises(UserError, match="pair 0: .* max_length is 12"):
+    with pytest.raises(UserError, match=r"pair 0: .* max_length is 12"):
         tune("toy-t5", PAIRS, long)
 
 
@@ -163,7 +163,7 @@ def test_a_full_disk_is_one_line_and_loses_no_checkpoint(monkeypatch):
 
     with monkeypatch.context() as patched:
         patched.setattr("cotnb.training.os.replace", full)
-        with pytest.raises(UserError, match="No space left on device.*make room"):
+        with pytest.raises(UserError, match=r"No space left on device.*make room"):
             tune("toy-t5", PAIRS, recipe)
     assert tuning_history(tune("toy-t5", PAIRS, recipe))["steps"] == 24
 

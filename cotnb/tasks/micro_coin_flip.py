@@ -14,7 +14,7 @@ from itertools import pairwise
 from cotnb.errors import UserError
 from cotnb.tasks.example import Example
 from cotnb.tasks.micro_templates import PEOPLE
-from cotnb.tasks.micro_world import check_arguments, unique_examples
+from cotnb.tasks.micro_world import balanced, check_arguments, unique_examples
 
 OTHER_SIDE = {"heads": "tails", "tails": "heads"}
 
@@ -70,7 +70,8 @@ _AT_THE_START = re.compile(
     re.IGNORECASE,
 )
 _NEGATED = re.compile(
-    r"\b(?:not|\w+n't|no longer)\s+(?:(?:be|lie|still|facing|showing)\s+)*(heads|tails)\b",
+    r"\b(?:not|\w+n't|no longer)\s+(?:(?:be|lie|still|facing|showing)\s+)*"
+    r"(heads|tails)\b",
     re.IGNORECASE,
 )
 _TIMES = {"once": 1, "twice": 2, "one": 1, "two": 2, "three": 3, "four": 4}
@@ -86,22 +87,20 @@ def load_micro_coin_flip(
     """The first `size` coin-flip questions of one split.
 
     split: "train", "dev", "test", or "test_ood", whose sentences are all held out from
-    the other three. size: how many. seed: another seed gives other questions of the same
-    split. steps: the numbers of people to draw from, each equally often.
+    the other three. size: how many. seed: another seed gives other questions of the
+    same split. steps: the numbers of people to draw from, each equally often.
     Returns examples with "yes" or "no" for an answer, one of each in every two, and a
     step a person. The same arguments give the same list, and a smaller size gives its
     beginning; no question is in two splits.
     Raises UserError for an unknown split, a size below 1, steps outside 1 to 6, and for
-    more questions than a split has: with `steps=(1,)`, "test" has about 1,000.
+    more questions than a split has: with `steps=(1,)`, "test" has about 1,850.
     """
     check_arguments("micro_coin_flip", split, size, steps)
     rng = random.Random(f"micro_coin_flip/{split}/{seed}")
-    answers: list[str] = []
+    answer, people = balanced(rng, ("yes", "no")), balanced(rng, steps)
 
     def draw(index: int) -> Example:
-        if len(answers) <= index:
-            answers.extend(rng.sample(["yes", "no"], 2))
-        return _question(rng, split, index, rng.choice(steps), answers[index])
+        return _question(rng, split, index, people(index), answer(index))
 
     return unique_examples("micro_coin_flip", split, size, draw)
 

@@ -46,7 +46,14 @@ OBJECTS = {
     "candles": "candle",
 }
 CONTAINERS = ("box", "basket", "jar", "chest", "drawer", "bowl")
-GROUPS = {"bags": "bag", "packs": "pack", "cases": "case"}
+GROUPS = {
+    "bags": "bag",
+    "packs": "pack",
+    "cases": "case",
+    "sacks": "sack",
+    "tins": "tin",
+    "crates": "crate",
+}
 
 # A template without {n} states its operand by one of these words.
 OPERAND_WORDS = {"twice": 2, "doubles": 2, "half": 2, "third": 3, "quarter": 4}

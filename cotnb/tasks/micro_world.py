@@ -11,8 +11,9 @@ Mirzadeh et al. 2024, "GSM-Symbolic" (arXiv 2410.05229).
 import hashlib
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from cotnb.errors import UserError
 from cotnb.tasks.example import Example
@@ -25,6 +26,8 @@ from cotnb.tasks.micro_templates import (
     Template,
 )
 
+T = TypeVar("T")
+
 SPLITS = ("train", "dev", "test", "test_ood")
 MAX_STEPS = 6
 LARGEST = 99
@@ -34,6 +37,8 @@ OPERATIONS = {
     "*": lambda a, b: a * b,
     "/": lambda a, b: a // b,
 }
+# Two operations give the same result here: it would not tell them apart.
+AMBIGUOUS = {(2, "+", 2), (2, "*", 2), (4, "-", 2), (4, "/", 2)}
 _BY_PLACE: dict[tuple[str, str, bool], list[Template]] = {}
 for _template in TEMPLATES:
     _key = (_template.kind, _template.setting, _template.held_out)
@@ -60,9 +65,10 @@ def load_micro_world(
     """
     check_arguments("micro_world", split, size, steps)
     rng = random.Random(f"micro_world/{split}/{seed}")
+    length = balanced(rng, steps)
 
     def draw(index: int) -> Example:
-        story = _draw_story(rng, split == "test_ood", rng.choice(steps))
+        story = _draw_story(rng, split == "test_ood", length(index))
         return Example(
             task="micro_world",
             split=split,
@@ -110,6 +116,21 @@ def check_arguments(task: str, split: str, size: int, steps: tuple[int, ...]) ->
         raise UserError(
             f"{task}: steps are {steps}; expected numbers from 1 to {MAX_STEPS}"
         )
+
+
+def balanced(rng: random.Random, items: Sequence[T]) -> Callable[[int], T]:
+    """A function of the index 0, 1, 2, ... that gives each item equally often.
+
+    Each run of len(items) indices has every item once, in an order drawn from `rng`.
+    """
+    drawn: list[T] = []
+
+    def item(index: int) -> T:
+        while len(drawn) <= index:
+            drawn.extend(rng.sample(items, len(items)))
+        return drawn[index]
+
+    return item
 
 
 def unique_examples(
@@ -173,8 +194,11 @@ class _Story:
         rng = self.rng
         self.setting = rng.choices(["person", "place"], [3, 1])[0]
         self.container = rng.choice(CONTAINERS)
+        # No kind of group comes twice: "how many bags are there?" means the new ones.
+        self.groups = rng.sample(list(GROUPS), MAX_STEPS)
         self.other: _Quantity | None = None
         self.last_op = ""
+        self.offset = False  # whether the second number is the first plus or minus one
         self.ending = rng.choice(["ask", "ask", *self._last_steps()])
         self._open()
         last = 0 if self.ending == "ask" else 1
@@ -202,8 +226,7 @@ class _Story:
         if self.length > last and rng.random() < 0.2:
             template = self._pick("open_groups")
             groups, size = rng.randint(2, 9), rng.randint(2, 9)
-            group = rng.choice(list(GROUPS))
-            slots = self._tell(template, k=groups, m=size, g=group, g1=GROUPS[group])
+            slots = self._tell(template, k=groups, m=size)
             self.now.value = self._step(template.reason, groups, "*", size, slots)
         else:
             self.now.value = rng.randint(2, 40)
@@ -247,6 +270,7 @@ class _Story:
             template.reason, self.other.value, template.op, operand, slots
         )
         self.now.value = value
+        self.offset = template.op in "+-"
 
     def _meet(self, left: int) -> None:
         """A second person, who has a number of their own or follows from the first."""
@@ -278,6 +302,8 @@ class _Story:
 
     def _ask_join(self) -> None:
         template = self._pick("ask_join")
+        if template.op == "-" and self.offset:
+            raise _DeadEnd  # "3 more than Ann": the first number would cancel out
         first, second = self.other, self.now
         if template.op == "-" and first.value < second.value:
             first, second = second, first
@@ -330,7 +356,7 @@ class _Story:
         named = self.other is not None or len(self.sentences) == 0
         name = actor if named or rng.random() < 0.4 else subject
         traded = rng.choice([o for o in OBJECTS if o != now.objects])
-        group = rng.choice(list(GROUPS))
+        group = self.groups.pop() if "{g" in template.text else ""
         slots = {
             "N": actor,
             "S": name.capitalize(),
@@ -345,13 +371,15 @@ class _Story:
             "u1": OBJECTS[traded],
             "c": self.container,
             "g": group,
-            "g1": GROUPS[group],
+            "g1": GROUPS.get(group),
         } | slots
         self.sentences.append(template.text.format(**slots))
         self.templates.append(template.name)
         return slots
 
     def _step(self, reason: str, left: int, op: str, right: int, slots: dict) -> int:
+        if (left, op, right) in AMBIGUOUS:
+            raise _DeadEnd
         result = OPERATIONS[op](left, right)
         equation = f"{left} {op} {right} = {result}"
         self.steps.append(f"{reason.format(**slots)}, so {equation}.")

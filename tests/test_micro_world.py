@@ -1,0 +1,166 @@
+"""Micro-world: the same list every time, apart from the other splits, and all exact."""
+
+import re
+from collections import Counter
+from itertools import pairwise
+
+import pytest
+
+from cotnb.errors import UserError
+from cotnb.tasks.micro_templates import TEMPLATES
+from cotnb.tasks.micro_world import (
+    SPLITS,
+    load_micro_world,
+    split_words,
+    vocabulary,
+)
+
+SIZE = 500
+EXAMPLES = {split: load_micro_world(split, SIZE) for split in SPLITS}
+EQUATION = re.compile(r"(\d+) ([-+*/]) (\d+) = (\d+)")
+HELD_OUT = {template.name for template in TEMPLATES if template.held_out}
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_the_same_arguments_give_the_same_list(split):
+    assert load_micro_world(split, SIZE) == EXAMPLES[split]
+    assert load_micro_world(split, 10) == EXAMPLES[split][:10]
+    assert load_micro_world(split, 10, seed=1) != EXAMPLES[split][:10]
+
+
+def test_a_list_does_not_depend_on_the_process():
+    assert EXAMPLES["train"][0].question == (
+        "Ben fills 3 sacks with 3 rings each. A friend takes 3 rings from him. How "
+        "many rings does Ben have left?"
+    )
+
+
+def test_no_question_is_asked_twice_even_over_seeds():
+    other_seed = {split: load_micro_world(split, SIZE, seed=1) for split in SPLITS}
+    asked = {
+        split: {e.question for e in EXAMPLES[split] + other_seed[split]}
+        for split in SPLITS
+    }
+    for split in SPLITS:
+        assert len({e.question for e in EXAMPLES[split]}) == SIZE
+    assert len(set.union(*asked.values())) == sum(map(len, asked.values()))
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_held_out_templates_are_in_test_ood_alone(split):
+    used = {name for e in EXAMPLES[split] for name in e.template.split("+")}
+    assert used
+    if split == "test_ood":
+        assert used == HELD_OUT
+    else:
+        assert not used & HELD_OUT
+
+
+def test_every_template_is_used():
+    large = load_micro_world("train", 3000)
+    used = {name for e in large for name in e.template.split("+")}
+    assert used == {template.name for template in TEMPLATES if not template.held_out}
+
+
+def test_templates_are_many_and_distinct():
+    seen = [template for template in TEMPLATES if not template.held_out]
+    for op in "+-*/":
+        assert len({t.text for t in seen if t.op == op}) >= 8
+    assert len({t.text for t in TEMPLATES}) == len(TEMPLATES)
+    assert len({t.name for t in TEMPLATES}) == len(TEMPLATES)
+    for template in seen:
+        if template.op and template.kind not in ("open_groups", "groups", "ask_join"):
+            assert template.operand or "{n}" in template.text
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_every_step_is_one_true_equation_within_0_to_99(split):
+    for example in EXAMPLES[split]:
+        for step in example.steps:
+            assert step.count("=") == 1 and step.endswith(".")
+            left, op, right, result = EQUATION.search(step).groups()
+            exact = {"+": int.__add__, "-": int.__sub__, "*": int.__mul__}
+            if op == "/":
+                assert int(result) * int(right) == int(left)
+            else:
+                assert exact[op](int(left), int(right)) == int(result)
+        numbers = re.findall(r"\d+", f"{example.question} {example.rationale}")
+        assert all(0 <= int(number) <= 99 for number in numbers)
+        assert example.answer == result
+        assert example.rationale == " ".join(example.steps)
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_operands_come_from_the_question_or_an_earlier_step(split):
+    words = {"twice": 2, "doubles": 2, "half": 2, "third": 3, "quarter": 4}
+    for example in EXAMPLES[split]:
+        known = set(re.findall(r"\d+", example.question))
+        known |= {
+            str(n) for word, n in words.items() if word in example.question.lower()
+        }
+        for step in example.steps:
+            left, _, right, result = EQUATION.search(step).groups()
+            assert {left, right} <= known, (example.question, step)
+            known.add(result)
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_all_operations_and_all_step_counts_are_common(split):
+    lengths = Counter(len(e.steps) for e in EXAMPLES[split])
+    operations = Counter(
+        EQUATION.search(step)[2] for e in EXAMPLES[split] for step in e.steps
+    )
+    assert set(lengths) == {1, 2, 3, 4, 5, 6}
+    assert max(lengths.values()) - min(lengths.values()) <= 1
+    assert set(operations) == set("+-*/")
+    assert min(operations.values()) > 0.12 * operations.total()
+
+
+def test_not_every_problem_is_a_chain():
+    """Some step does not start from the result of the step before it."""
+    long = [e for e in EXAMPLES["train"] if len(e.steps) >= 3]
+    branching = 0
+    for example in long:
+        steps = [EQUATION.search(step).groups() for step in example.steps]
+        branching += any(one[3] != other[0] for one, other in pairwise(steps))
+    assert branching > 0.3 * len(long)
+
+
+def test_the_vocabulary_is_closed_and_small():
+    words = set(vocabulary())
+    assert vocabulary() == sorted(words) and len(words) < 300
+    assert not any(word.isdigit() for word in words)
+    for split in SPLITS:
+        for e in EXAMPLES[split]:
+            used = {
+                w for w in split_words(f"{e.question} {e.rationale}") if not w.isdigit()
+            }
+            assert used <= words
+
+
+def test_training_shows_every_word_of_test_ood():
+    def used(examples):
+        return {w for e in examples for w in split_words(f"{e.question} {e.rationale}")}
+
+    assert used(EXAMPLES["test_ood"]) <= used(load_micro_world("train", 5000))
+
+
+def test_steps_choose_the_lengths():
+    examples = load_micro_world("test", 50, steps=(2, 5))
+    assert {len(e.steps) for e in examples} == {2, 5}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("validation", 5), "expected one of"),
+        (("train", 0), "expected 1 or more"),
+        (("train", 5, 0, (0, 1)), "from 1 to 6"),
+        (("train", 5, 0, (7,)), "from 1 to 6"),
+        (("train", 5, 0, ()), "from 1 to 6"),
+    ],
+)
+def test_a_wrong_argument_is_one_clear_line(arguments, said):
+    with pytest.raises(UserError, match=said) as error:
+        load_micro_world(*arguments)
+    assert "\n" not in str(error.value)

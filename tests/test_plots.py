@@ -1,0 +1,141 @@
+"""Figures show what the table says, and nothing of matplotlib's state changes."""
+
+import matplotlib
+import pandas as pd
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+from cotnb.claims import COLUMNS as CLAIM_COLUMNS
+from cotnb.errors import UserError
+from cotnb.formats import PROMPT_FORMATS
+from cotnb.plots import (
+    FORMAT_LABELS,
+    STYLE,
+    accuracy_by_condition,
+    learning_curve,
+    verdict_board,
+)
+from cotnb.results import Score, tidy
+
+PAPERS = pd.DataFrame(
+    {
+        "paper": ["ho2023", "fu2023", "fu2023"],
+        "student": ["small", "base", "base"],
+        "task": ["svamp", "svamp", "gsm8k"],
+        "condition": ["cot", "cot", "cot"],
+        "prompt_format": ["zero_shot_cot"] * 3,
+        "value": [5.7, 90.0, 1.0],
+        "status": ["found", "memory, unverified", "found"],
+    }
+)
+
+
+def _scores(condition="cot", student="toy"):
+    scores = [
+        Score(student, 1000, condition, seed, task, "zero_shot_cot", 1, outcomes, "q")
+        for seed, outcomes in enumerate(["1" * 40 + "0" * 60, "1" * 50 + "0" * 50])
+        for task in ("svamp", "multiarith")
+    ]
+    return tidy([{"run": "r", "notebook": "08", "commit": "c", "scores": scores}])
+
+
+def _texts(figure):
+    own = [figure.get_suptitle(), figure.get_supxlabel()]
+    for axes in figure.axes:
+        own += [text.get_text() for text in axes.texts]
+        own += [axes.get_title(loc="left"), *_labels(axes)]
+    return "\n".join(own)
+
+
+def _labels(axes):
+    return [label.get_text() for label in axes.get_yticklabels()]
+
+
+def _inside(figure):
+    """No text lies beyond the figure's edge."""
+    FigureCanvasAgg(figure).draw()
+    box = figure.bbox.padded(2)
+    texts = [t for axes in figure.axes for t in axes.texts if t.get_text()]
+    texts += [figure._suptitle, figure._supxlabel]
+    extents = [text.get_window_extent() for text in texts if text is not None]
+    return all(
+        box.x0 <= e.x0 and e.x1 <= box.x1 and box.y0 <= e.y0 and e.y1 <= box.y1
+        for e in extents
+    )
+
+
+def test_accuracy_shows_mean_n_and_seeds():
+    figure = accuracy_by_condition(_scores(), title="A claim of many words " * 7)
+    text = _texts(figure)
+    assert len(figure.axes) == 2
+    assert "45.0%" in text and "n = 100" in text and "2 seeds" in text
+    assert "CoT tuning" in text and "A claim" in text
+    assert [bar.get_width() for bar in figure.axes[0].patches] == [pytest.approx(45)]
+    assert _inside(figure)
+
+
+def test_unverified_numbers_are_hollow_and_said_to_be():
+    figure = accuracy_by_condition(_scores(), PAPERS)
+    diamonds = {
+        float(line.get_xdata()[0]): line.get_markerfacecolor()
+        for axes in figure.axes
+        for line in axes.lines
+        if line.get_marker() == "D"
+    }
+    assert diamonds == {5.7: "black", 90.0: "white"}
+    assert "b: fu2023, base (hollow: from memory, unverified)" in _texts(figure)
+    assert max(axes.get_xlim()[1] for axes in figure.axes) > 90
+
+
+def test_frames_that_cannot_be_drawn_are_refused():
+    both = pd.concat([_scores(), _scores(student="other")])
+    with pytest.raises(ValueError, match="one student"):
+        accuracy_by_condition(both)
+    with pytest.raises(UserError, match="strange"):
+        accuracy_by_condition(_scores("strange"))
+
+
+def _claims():
+    rows = [
+        ("positive", 0.12, 0.05, 0.2, 3, 300, "reproduced"),
+        ("negative", 0.12, 0.05, 0.2, 3, 300, "contradicted"),
+        ("positive", None, None, None, 0, 0, "not run"),
+    ]
+    table = [
+        (f"claim_{i}", "08", f"Statement {i}", "ho2023", *row, "")
+        for i, row in enumerate(rows)
+    ]
+    return pd.DataFrame(table, columns=list(CLAIM_COLUMNS))
+
+
+def test_the_board_keeps_every_claim_in_percentage_points():
+    figure = verdict_board(_claims())
+    text = _texts(figure)
+    for word in ("reproduced", "contradicted", "not run", "Statement 2"):
+        assert word in text
+    assert "+12.0 [+5.0, +20.0]" in text and "seeds 3, n 300" in text
+    assert _inside(figure)
+
+
+def test_the_board_of_nothing_run_is_drawn():
+    assert "not run" in _texts(verdict_board(_claims().iloc[[2]]))
+
+
+def test_the_curve_leaves_out_rows_without_a_loss():
+    history = [{"step": 1, "loss": 2.0}, {"step": 2, "loss": 1.0}, {"runtime": 3}]
+    line = learning_curve(history).axes[0].lines[0]
+    assert list(line.get_xdata()) == [1, 2] and list(line.get_ydata()) == [2, 1]
+
+
+def test_matplotlib_is_left_as_it_was():
+    before = dict(matplotlib.rcParams)
+    accuracy_by_condition(_scores(), PAPERS)
+    verdict_board(_claims())
+    learning_curve([{"step": 1, "loss": 2.0}])
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_styles_are_distinct_and_every_format_has_a_label():
+    assert len({style.colour for style in STYLE.values()}) == len(STYLE)
+    assert len({style.marker for style in STYLE.values()}) == len(STYLE)
+    assert set(FORMAT_LABELS) == set(PROMPT_FORMATS)
