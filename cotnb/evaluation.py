@@ -1,5 +1,6 @@
 """Asking a student: batched generation, predictions kept, scores made of them."""
 
+import copy
 import hashlib
 import json
 from collections.abc import Sequence
@@ -146,25 +147,30 @@ def generate(
     order = sorted(range(len(encoded)), key=lambda i: -len(encoded[i]))
     texts: list = [None] * len(encoded)
     progress = Progress(len(encoded), "asking, questions")
-    model = student.model.eval()
-    kind = torch.bfloat16 if precision == "bf16" else torch.float32
-    model.to(kind)
+    model = _at_precision(student.model, precision)
     with torch.random.fork_rng(), torch.inference_mode():
         torch.manual_seed(seed)
         for start in range(0, len(order), batch_size):
             rows = order[start : start + batch_size]
+            asked = [encoded[i] for i in rows]
             written = _generate_batch(
-                student, [encoded[i] for i in rows], max_new_tokens, temperature
+                student, model, asked, max_new_tokens, temperature
             )
             for i, result in zip(rows, written, strict=True):
                 texts[i] = result
             progress.advance(len(rows))
     progress.close()
-    model.to(torch.float32)
     return texts
 
 
-def _generate_batch(student, rows, max_new_tokens, temperature):
+def _at_precision(model, precision: str):
+    """The model itself in fp32; in bf16 a copy, so that its weights are not rounded."""
+    if precision == "bf16":
+        model = copy.deepcopy(model).to(torch.bfloat16)
+    return model.eval()
+
+
+def _generate_batch(student, model, rows, max_new_tokens, temperature):
     tokenizer = student.tokenizer
     batch = pad_prompts(rows, tokenizer.pad_token_id, student.is_encoder_decoder)
     batch = {key: tensor.to(student.device) for key, tensor in batch.items()}
@@ -175,11 +181,9 @@ def _generate_batch(student, rows, max_new_tokens, temperature):
         temperature=temperature or None,
         pad_token_id=tokenizer.pad_token_id,
         eos_token_id=tokenizer.eos_token_id,
-        decoder_start_token_id=student.model.config.to_dict().get(
-            "decoder_start_token_id"
-        ),
+        decoder_start_token_id=model.config.to_dict().get("decoder_start_token_id"),
     )
-    output = student.model.generate(
+    output = model.generate(
         **batch,
         generation_config=settings,
         stopping_criteria=StoppingCriteriaList([NextQuestion(tokenizer, width)]),

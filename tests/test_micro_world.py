@@ -9,6 +9,7 @@ import pytest
 from cotnb.errors import UserError
 from cotnb.tasks.micro_templates import TEMPLATES
 from cotnb.tasks.micro_world import (
+    AMBIGUOUS,
     SPLITS,
     load_micro_world,
     split_words,
@@ -79,6 +80,7 @@ def test_every_step_is_one_true_equation_within_0_to_99(split):
         for step in example.steps:
             assert step.count("=") == 1 and step.endswith(".")
             left, op, right, result = EQUATION.search(step).groups()
+            assert (int(left), op, int(right)) not in AMBIGUOUS
             exact = {"+": int.__add__, "-": int.__sub__, "*": int.__mul__}
             if op == "/":
                 assert int(result) * int(right) == int(left)

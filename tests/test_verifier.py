@@ -57,6 +57,20 @@ def test_a_dropped_step_is_missing():
             assert not verdict.all_steps_right
 
 
+def test_a_result_that_the_question_happens_to_give_is_still_missing():
+    pens = Example(
+        task="micro_world",
+        split="test",
+        index=0,
+        question="Leo has 3 bags with 3 pens in each bag. Leo has 3 times as many pens "
+        "as Eve. How many fewer pens does Eve have than Leo?",
+        answer="6",
+        answer_type="number",
+        steps=("3 * 3 = 9.", "9 / 3 = 3.", "9 - 3 = 6."),
+    )
+    assert verify(pens, "3 * 3 = 9. 9 - 3 = 6.").error_kind == "missing_step"
+
+
 def test_a_number_that_is_not_there_is_misread():
     for example in EXAMPLES:
         known = set(re.findall(r"\d+", example.question + example.rationale))
