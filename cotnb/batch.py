@@ -5,7 +5,7 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +16,10 @@ from tqdm import tqdm
 from cotnb.grid import Run
 
 DONE, SKIPPED, FAILED = "done", "skipped", "failed"
+ELSEWHERE = "running elsewhere"
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 LOOKS_A_SECOND = 5
+IOPUB_SECONDS = 60  # for outputs to arrive; nbclient's 4 are few on busy cores
 
 
 @dataclass(frozen=True)
@@ -40,17 +42,15 @@ class Batch:
     def __init__(self, deadline_minutes: float):
         self.deadline = 60 * deadline_minutes
         self.stopped = threading.Event()
-        self.kernels: dict[str, list[int]] = {}
 
     def stop(self) -> None:
-        from cotnb.kernels import kill
-
         self.stopped.set()
-        for started in list(self.kernels.values()):
-            kill(started)
 
-    def run(self, run: Run) -> Outcome:
-        """Execute one run, unless it is done; what goes wrong in it is no exception."""
+    def run(self, run: Run, patient: bool) -> Outcome:
+        """Execute one run, unless it is done; what goes wrong in it is no exception.
+
+        patient: wait while another runner has it, rather than leave it for later.
+        """
         started = time.monotonic()
 
         def ended(state: str, reason: str = "") -> Outcome:
@@ -58,49 +58,56 @@ class Batch:
 
         try:
             run.folder.mkdir(parents=True, exist_ok=True)
-            with self._hold(run):
+            with self._hold(run, patient):
                 if run.done:
                     return ended(SKIPPED, "done by another runner")
                 if self.stopped.is_set():
                     return ended(FAILED, "stopped before it began")
+                run.failure.unlink(missing_ok=True)
                 reason = self._execute(run)
+                if reason and not self.stopped.is_set():
+                    run.failure.write_text(f"{reason}\n")
         except Timeout:
+            if not patient:
+                return ended(ELSEWHERE)
             return ended(FAILED, "stopped while another runner had it")
         except OSError as error:
             return ended(FAILED, f"{error.strerror or error} ({run.folder})")
         return ended(FAILED, reason) if reason else ended(DONE)
 
-    def _hold(self, run: Run):
-        """This run's lock, waited for while another runner has it."""
+    def _hold(self, run: Run, patient: bool):
+        """This run's lock; Timeout where another runner has it and we do not wait."""
         lock = FileLock(str(run.folder / "run.lock"))
         while True:
             try:
                 lock.acquire(timeout=1 / LOOKS_A_SECOND)
                 return lock
             except Timeout:
-                if self.stopped.is_set():
+                if not patient or self.stopped.is_set():
                     raise
 
     def _execute(self, run: Run) -> str:
         """Why the run failed; empty where its record says that it is done."""
         from cotnb.kernels import ipc_kernels, kill
 
-        late = threading.Event()
+        late, over = threading.Event(), threading.Event()
+        until = time.monotonic() + self.deadline
 
-        def too_late():
-            late.set()
-            kill(self.kernels.get(run.name, []))
+        def watch(kernels: list[int]) -> None:
+            while not over.wait(1 / LOOKS_A_SECOND):  # a kernel may start meanwhile
+                if time.monotonic() > until:
+                    late.set()
+                if late.is_set() or self.stopped.is_set():
+                    kill(kernels)
 
         with ipc_kernels() as (manager, kernels):
-            self.kernels[run.name] = kernels
-            timer = threading.Timer(self.deadline, too_late)
-            timer.daemon = True
-            timer.start()
+            watcher = threading.Thread(target=watch, args=(kernels,), daemon=True)
+            watcher.start()
             try:
                 error = _papermill(run, manager)
             finally:
-                timer.cancel()
-                del self.kernels[run.name]
+                over.set()
+                watcher.join()
         if run.done:
             return ""
         if late.is_set():
@@ -134,7 +141,9 @@ def _papermill(run: Run, manager: type) -> str:
                 progress_bar=False,
                 stdout_file=log,
                 stderr_file=log,
-                cwd=str(run.notebook.resolve().parent),
+                iopub_timeout=IOPUB_SECONDS,
+                # papermill's own cwd moves this whole process, other threads too
+                resources={"metadata": {"path": str(run.notebook.parent)}},
             )
     except PapermillExecutionError as error:
         return f"cell {error.exec_count}: {_plain(f'{error.ename}: {error.evalue}')}"
@@ -198,12 +207,14 @@ def run_all(
     outcomes: list[Outcome] = []
     bar = tqdm(total=len(to_do), unit="run", disable=not sys.stderr.isatty())
     pool = executor(jobs)
-    futures = [pool.submit(batch.run, run) for run in to_do]
     try:
-        for future in as_completed(futures):
-            outcomes.append(future.result())
-            bar.update()
+        for outcome in _outcomes(pool, batch, to_do):
             bar.clear()
+            if outcome.state == ELSEWHERE:
+                say(f"{ELSEWHERE} {outcome.run.name}; looked at again at the end")
+                continue
+            outcomes.append(outcome)
+            bar.update()
             say(f"[{len(outcomes)}/{len(to_do)}] {outcomes[-1].line()}")
     except BaseException:
         batch.stop()
@@ -212,6 +223,18 @@ def run_all(
         pool.shutdown(wait=True, cancel_futures=True)
         bar.close()
     return outcomes
+
+
+def _outcomes(pool: Executor, batch: Batch, runs: Sequence[Run]) -> Iterator[Outcome]:
+    """Every run's outcome; one that another runner has comes again, waited for."""
+    for patient in (False, True):
+        futures = [pool.submit(batch.run, run, patient) for run in runs]
+        runs = []
+        for future in as_completed(futures):
+            outcome = future.result()
+            if outcome.state == ELSEWHERE:
+                runs.append(outcome.run)
+            yield outcome
 
 
 def _share_cores(jobs: int) -> None:

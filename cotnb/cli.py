@@ -2,6 +2,8 @@
 
 import signal
 import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -44,7 +46,7 @@ def main() -> None:
 
 
 def _refuse(reason: str) -> int:
-    print(f"cotnb: error: {reason}", file=sys.stderr)
+    print(f"cotnb: error: {' '.join(reason.split())}", file=sys.stderr)
     return 2
 
 
@@ -55,14 +57,14 @@ def _interrupt(*_) -> None:
 @app.command("list")
 def list_(notebooks: Notebooks = HOME / "notebooks") -> None:
     """Profiles, and notebooks with their parameters."""
-    from cotnb.notebook_parameters import read_parameters
+    from cotnb.notebook_parameters import read_parameters, title
     from cotnb.profiles import load_profile, profile_names
 
     for name in profile_names():
         profile = load_profile(name)
         print(f"{name:8} {profile.description}")
     for path in sorted(notebooks.glob("[0-9]*.ipynb")):
-        print(f"\n{path.stem}")
+        print(f"\n{path.stem}: {title(path)}")
         for p in read_parameters(path).values():
             print(f"  {p.name} = {p.default!r}  {p.comment}")
 
@@ -72,7 +74,9 @@ def run(
     profile: ProfileName = "quick",
     only: Only = None,
     seeds: Annotated[str, typer.Option(help="such as 0,1,2 or 0-4")] = "",
-    jobs: Annotated[int, typer.Option(help="runs at once; 0: the profile's")] = 0,
+    jobs: Annotated[
+        int, typer.Option(min=0, help="runs at once; 0: the profile's")
+    ] = 0,
     dry_run: Annotated[bool, typer.Option(help="say what would run")] = False,
     p: Given = None,
     results: Results = HOME / "results",
@@ -115,7 +119,7 @@ def status(
     for stem in dict.fromkeys(one.notebook.stem for one in grid):
         own = [one for one in grid if one.notebook.stem == stem]
         left = [one for one in own if not one.done]
-        failed = sum((one.folder / "notebook.ipynb").exists() for one in left)
+        failed = sum(one.failure.exists() for one in left)
         print(f"{stem:32} {len(own) - len(left):6} {failed:6} {len(left) - failed:6}")
 
 
@@ -175,16 +179,48 @@ def render(
     check: Annotated[bool, typer.Option(help="run, and keep nothing")] = False,
     notebooks: Notebooks = HOME / "notebooks",
 ) -> None:
-    """Run the teaching notebooks in place and keep their outputs, made clean."""
+    """Run the teaching notebooks in place and keep their outputs, made clean.
+
+    Outputs are kept of a notebook's own parameters alone: -p goes with --check.
+    """
+    if p and not check:
+        raise UserError("-p: outputs are kept of a notebook's defaults; add --check")
     from cotnb.notebook_parameters import check as check_parameters
     from cotnb.rendering import render_notebook
 
-    for path in sorted(notebooks.glob("*.ipynb")):
-        if only and not path.stem.startswith(tuple(only)):
-            continue
-        given = check_parameters(path, _given(p))
-        render_notebook(path, given, keep=not check)
-        print(f"{path} rendered", flush=True)
+    paths = sorted(notebooks.resolve().glob("*.ipynb"))
+    for name in only or ():
+        if not any(path.stem.startswith(name) for path in paths):
+            there = ", ".join(path.stem for path in paths)
+            raise UserError(f"{notebooks}: no notebook {name!r}; it has {there}")
+    chosen = [x for x in paths if not only or x.stem.startswith(tuple(only))]
+    given = {path: check_parameters(path, _given(p)) for path in chosen}
+    for path in chosen:
+        _apart(path, lambda path=path: render_notebook(path, given[path], not check))
+        print(f"{path.name} {'checked' if check else 'rendered'}", flush=True)
+
+
+def _apart(path: Path, work: Callable[[], None]) -> None:
+    """Work in a thread that ends with us, as nbclient keeps Ctrl-C to itself.
+
+    Its kernel sees that its parent is gone and ends too. Raises UserError for whatever
+    stops the notebook, such as a killed kernel.
+    """
+    faults: list[Exception] = []
+
+    def noted() -> None:
+        try:
+            work()
+        except Exception as error:
+            faults.append(error)
+
+    thread = threading.Thread(target=noted, daemon=True)
+    thread.start()
+    thread.join()
+    for fault in faults:
+        if isinstance(fault, UserError):
+            raise fault
+        raise UserError(f"{path}: {type(fault).__name__}: {fault}") from None
 
 
 def _grid(profile, only, seeds, p, results, runs, notebooks):

@@ -15,6 +15,7 @@ from cotnb.profiles import Profile
 class Run:
     """One notebook to be run once.
 
+    name: its notebook, seed and the hash of all other parameters, defaults too.
     parameters: all that it is given. folder: its executed notebook, log and
     predictions. record: the file that says that it is done.
     """
@@ -24,6 +25,11 @@ class Run:
     parameters: dict
     folder: Path
     record: Path
+
+    @property
+    def failure(self) -> Path:
+        """Holds the reason while the last try is one that failed."""
+        return self.folder / "failed.txt"
 
     @property
     def done(self) -> bool:
@@ -57,7 +63,8 @@ def expand(
     for stem in chosen:
         path = notebooks / f"{stem}.ipynb"
         plan = profile.notebooks[stem]
-        missing = set(RUN_PARAMETERS) - set(read_parameters(path))
+        known = read_parameters(path)
+        missing = set(RUN_PARAMETERS) - set(known)
         if missing:
             raise UserError(
                 f"{path}: its parameters cell lacks {', '.join(sorted(missing))}"
@@ -68,12 +75,14 @@ def expand(
             placed = set(RUN_PARAMETERS) & given.keys()
             if placed:
                 raise UserError(f"{', '.join(placed)}: set by the runner, not by -p")
-            given = check(path, given)
+            defaults = {name: p.default for name, p in known.items()}
+            given = defaults | check(path, given)
             for seed in seeds or profile.seeds:
                 expanded.append(
                     _run(path, profile_name, int(seed), given, results, runs)
                 )
-    return expanded
+    # a value given for a grid's parameter, or a seed given twice, makes twins
+    return list({run.name: run for run in expanded}.values())
 
 
 def _choose(profile_name: str, profile: Profile, only: tuple[str, ...]) -> list[str]:
@@ -92,7 +101,8 @@ def _choose(profile_name: str, profile: Profile, only: tuple[str, ...]) -> list[
 
 
 def _run(path, profile_name, seed, given, results, runs) -> Run:
-    named = json.dumps(given, sort_keys=True)
+    named = {name: given[name] for name in given if name not in RUN_PARAMETERS}
+    named = json.dumps(named, sort_keys=True)
     digest = hashlib.sha256(named.encode()).hexdigest()[:8]
     name = f"{path.stem}-s{seed}-{digest}"
     folder = (runs / profile_name / name).resolve()
@@ -103,4 +113,4 @@ def _run(path, profile_name, seed, given, results, runs) -> Run:
         "record": str(record),
         "output": str(folder),
     }
-    return Run(name, path, {**given, **placed}, folder, record)
+    return Run(name, path.resolve(), {**given, **placed}, folder, record)

@@ -10,6 +10,8 @@ from ipykernel.kernelspec import get_kernel_dict
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 
+LONGEST_FOLDER = 80  # sockets lie in it, and systems allow their paths 104 bytes
+
 
 @contextlib.contextmanager
 def ipc_kernels():
@@ -20,7 +22,10 @@ def ipc_kernels():
     at once may collide. Yields (class, list of process ids).
     """
     started: list[int] = []
-    with tempfile.TemporaryDirectory(prefix="cotnb-") as folder:
+    place = tempfile.gettempdir()
+    with tempfile.TemporaryDirectory(
+        prefix="cotnb-", dir=place if len(place) <= LONGEST_FOLDER - 15 else "/tmp"
+    ) as folder:
 
         class BatchKernelManager(AsyncKernelManager):
             def __init__(self, **settings):

@@ -6,6 +6,7 @@ The cell is tagged `parameters` and holds JSON scalars, one a line, each comment
 import ast
 import difflib
 import json
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,6 +73,15 @@ def _parse(notebook: Path, source: str) -> list[Parameter]:
     return parameters
 
 
+def title(notebook: Path) -> str:
+    """The notebook's first heading; empty where it has none."""
+    for cell in _cells(notebook):
+        for line in "".join(cell["source"]).splitlines():
+            if cell["cell_type"] == "markdown" and line.startswith("#"):
+                return line.lstrip("# ")
+    return ""
+
+
 def check(notebook: Path, given: dict) -> dict:
     """The given values, each in its parameter's own type.
 
@@ -103,7 +113,7 @@ def _convert(notebook: Path, parameter: Parameter, value):
         value = _from_text(value, kind)
     if kind is float and type(value) is int:
         value = float(value)
-    if type(value) is not kind:
+    if type(value) is not kind or (kind is float and not math.isfinite(value)):
         raise UserError(
             f"{Path(notebook).stem}: {parameter.name} is {value!r}; expected "
             f"{kind.__name__}, such as {parameter.default!r}"

@@ -26,6 +26,7 @@ def render_notebook(path: Path, given: dict, keep: bool = True) -> None:
     from papermill.exceptions import PapermillExecutionError
 
     from cotnb.kernels import ipc_kernels
+    from cotnb.results import write_whole
 
     with tempfile.TemporaryDirectory() as scratch, ipc_kernels() as (manager, _):
         executed = Path(scratch) / path.name
@@ -49,7 +50,7 @@ def render_notebook(path: Path, given: dict, keep: bool = True) -> None:
         if place := machine_path(cell):
             raise UserError(f"{path}: cell {number}: its output names {place}")
     if keep:
-        nbformat.write(notebook, path)
+        write_whole(path, nbformat.writes(notebook) + "\n")
 
 
 def normalise(notebook: NotebookNode) -> NotebookNode:

@@ -198,6 +198,78 @@ def test_two_runners_run_each_run_once(place):
     outputs = [runner.communicate(timeout=90)[0] for runner in both]
     assert [runner.returncode for runner in both] == [0, 0], outputs
     assert sorted(started(place)) == ["0", "1", "2", "3"]
+    # neither waits for the other while there is something to do
+    assert all(re.search(r"^\[\d/4\] done ", output, re.M) for output in outputs)
+    assert any("running elsewhere 00_start_here-s" in output for output in outputs)
+
+
+def test_jobs_do_not_move_each_other_to_another_folder(place):
+    (place / "notebooks" / "00_start_here.ipynb").write_text(
+        (place / "notebooks" / "00_start_here.ipynb")
+        .read_text()
+        .replace("time.sleep(wait)", "print(os.getcwd())")
+    )
+    words = ["run", "--profile", "smoke", "--seeds", "0-7", "--jobs", "4"]
+    relative = ["--notebooks", "notebooks", "--runs", "runs", "--results", "results"]
+    ended = subprocess.run(
+        [sys.executable, "-m", "cotnb", *words, *relative],
+        cwd=place,
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 0, ended.stdout
+    logs = [path.read_text().strip() for path in place.glob("runs/smoke/*/run.log")]
+    assert logs == [str(place / "notebooks")] * 8
+
+
+def test_a_value_for_a_grid_parameter_replaces_its_grid(place):
+    profile = place / "profiles" / "smoke.yaml"
+    profile.write_text(profile.read_text().replace("{}", "{grid: {name: [a, b]}}"))
+    assert len(cotnb(place, "run", "--dry-run").stdout.splitlines()) == 2
+    one = cotnb(place, "run", "--dry-run", "-p", "name=c", "--seeds", "1,1")
+    assert len(one.stdout.splitlines()) == 1
+
+
+def test_sockets_fit_where_the_temporary_folder_is_deep(place, monkeypatch):
+    deep = place / ("d" * 90)
+    deep.mkdir()
+    monkeypatch.setenv("TMPDIR", str(deep))
+    ended = cotnb(place, "run")
+    assert ended.returncode == 0, ended.stdout
+
+
+def render(place: Path, *words: str) -> list[str]:
+    notebooks = ["--notebooks", str(place / "notebooks")]
+    return [sys.executable, "-m", "cotnb", "render", *notebooks, *words]
+
+
+def test_render_keeps_the_notebook_where_its_kernel_dies(place):
+    path = place / "notebooks" / "00_start_here.ipynb"
+    before = path.read_bytes()
+    words = render(place, "-p", "name=die")
+    failed = subprocess.run(words, capture_output=True, text=True)
+    assert failed.returncode == 2 and "Traceback" not in failed.stderr
+    assert failed.stderr.splitlines()[-1].startswith("cotnb: error: ")
+    assert "00_start_here.ipynb: DeadKernelError" in failed.stderr
+    assert path.read_bytes() == before
+
+
+def test_render_refuses_a_notebook_that_is_not_there(place):
+    words = render(place, "--only", "77")
+    refused = subprocess.run(words, capture_output=True, text=True)
+    assert refused.returncode == 2 and "no notebook '77'" in refused.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_render_says_so(place, number):
+    words = render(place, "-p", "wait=60")
+    rendering = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
+    while not started(place):
+        time.sleep(0.05)
+    rendering.send_signal(number)
+    _, errors = rendering.communicate(timeout=30)
+    assert rendering.returncode == 130
+    assert "cotnb: stopped" in errors and "Traceback" not in errors
 
 
 @pytest.mark.parametrize(
@@ -208,6 +280,8 @@ def test_two_runners_run_each_run_once(place):
             "has no parameter 'nmae' (did you mean name?); it has profile",
         ),
         (["-p", "wait=soon"], "wait is 'soon'; expected float"),
+        (["-p", "wait=nan"], "wait is nan; expected float"),
+        (["--jobs", "-1"], "--jobs"),
         (["-p", "flag=1"], "flag is '1'; expected bool"),
         (["-p", "seed=3"], "seed: set by the runner"),
         (["-p", "name"], "expected name=value"),
