@@ -36,6 +36,8 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self):
+        # 3 and 3.0 epochs are one recipe
+        object.__setattr__(self, "epochs", float(self.epochs))
         choices = {"method": METHODS, "precision": PRECISIONS}
         for field, allowed in choices.items():
             if (value := getattr(self, field)) not in allowed:
