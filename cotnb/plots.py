@@ -1,6 +1,7 @@
 """Figures: one function each; takes a table, returns a matplotlib Figure."""
 
 from collections.abc import Iterable
+from io import BytesIO
 from string import ascii_lowercase
 from textwrap import fill
 from typing import NamedTuple
@@ -58,6 +59,15 @@ READING = {
 }
 
 
+class Drawing(Figure):
+    """A Figure that a notebook shows, whatever backend matplotlib has there."""
+
+    def _repr_png_(self) -> bytes:
+        png = BytesIO()
+        self.savefig(png, format="png", metadata={"Software": None})
+        return png.getvalue()
+
+
 def accuracy_by_condition(
     frame: pd.DataFrame,
     papers: pd.DataFrame | None = None,
@@ -84,7 +94,7 @@ def accuracy_by_condition(
     caption = _accuracy_caption(pooled, frame["student"].iloc[0], letters)
     height = 1.1 + 0.42 * len(rows) + 0.19 * caption.count("\n")
     with _look():
-        figure = Figure(figsize=(WIDTH, height + 0.9), layout="constrained")
+        figure = Drawing(figsize=(WIDTH, height + 0.9), layout="constrained")
         panels = figure.subplots(1, len(tasks), sharey=True, squeeze=False)[0]
         for axes, task in zip(panels, tasks, strict=True):
             of_task = frame[frame["task"] == task]
@@ -113,7 +123,7 @@ def learning_curve(
     else:
         labelled = True
     with _look():
-        figure = Figure(figsize=(WIDTH, 3.6), layout="constrained")
+        figure = Drawing(figsize=(WIDTH, 3.6), layout="constrained")
         axes = figure.subplots()
         for condition, curve in history.groupby("condition", sort=False):
             style = STYLE[condition]
@@ -144,7 +154,7 @@ def verdict_board(
     """
     count = len(claims_frame)
     with _look():
-        figure = Figure(figsize=(WIDTH, 1.5 + 0.75 * count), layout="constrained")
+        figure = Drawing(figsize=(WIDTH, 1.5 + 0.75 * count), layout="constrained")
         axes = figure.subplots()
         reach = 100 * np.nanmax(
             np.abs(claims_frame[["ci_low", "ci_high"]].to_numpy(dtype=float)),

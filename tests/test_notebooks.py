@@ -63,6 +63,18 @@ def test_it_is_committed_with_clean_outputs(path):
     assert "error" not in kinds
 
 
+@every_notebook
+def test_its_figures_are_pictures(path):
+    source, drawn = text(read(path), "code"), 0
+    for cell in read(path).cells:
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            drawn += "image/png" in data
+            assert "image/png" in data or "<Figure" not in data.get("text/plain", "")
+    figures = ("accuracy_by_condition(", "learning_curve(", "verdict_board(")
+    assert drawn == sum(source.count(call) for call in figures)
+
+
 def test_render_takes_the_machine_out_of_a_notebook():
     cell = nbformat.v4.new_code_cell("x", execution_count=7)
     cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=str(PROJECT))]
