@@ -115,7 +115,7 @@ def save_figures(results: Path, profile: str) -> list[Path]:
     folder = Path(results) / profile / "figures"
     folder.mkdir(parents=True, exist_ok=True)
     figures = {"verdicts": verdict_board(claims)}
-    papers = _read_papers(results)
+    papers = read_papers(results)
     for (notebook, student), own in scores.groupby(["notebook", "student"]):
         name = f"accuracy-{notebook}-{Path(student).name}"
         figures[name] = accuracy_by_condition(own, papers, _title(claims, notebook))
@@ -183,7 +183,8 @@ def _read_csv(results: Path, profile: str, name: str) -> pd.DataFrame:
     return pd.read_csv(path)
 
 
-def _read_papers(results: Path) -> pd.DataFrame | None:
+def read_papers(results: Path) -> pd.DataFrame | None:
+    """Rows of results/papers.csv on students near ours in size; None without it."""
     path = Path(results) / "papers.csv"
     if not path.exists():
         return None

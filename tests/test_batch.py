@@ -91,6 +91,13 @@ def started(place: Path) -> list[str]:
     return log.read_text().split() if log.exists() else []
 
 
+def wait_until(happened, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.05)
+
+
 def records(place: Path) -> list[Path]:
     return sorted((place / "results").glob("smoke/records/*.json"))
 
@@ -160,8 +167,7 @@ def test_a_killed_runner_loses_nothing_and_the_next_goes_on(place):
         place, "run", "--profile", "smoke", "--seeds", "0-2", "-p", "wait=2"
     )
     runner = subprocess.Popen(words, cwd=place, stdout=subprocess.DEVNULL)
-    while not records(place):
-        time.sleep(0.05)
+    wait_until(lambda: records(place))
     runner.send_signal(signal.SIGKILL)
     runner.wait()
     finished = {path: path.read_bytes() for path in records(place)}
@@ -178,8 +184,7 @@ def test_a_stopped_runner_says_so_and_ends_its_kernels(place, number):
     runner = subprocess.Popen(
         words, cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    while not started(place):
-        time.sleep(0.05)
+    wait_until(lambda: started(place))
     runner.send_signal(number)
     _, errors = runner.communicate(timeout=30)
     assert runner.returncode == 130
@@ -246,7 +251,7 @@ def render(place: Path, *words: str) -> list[str]:
 def test_render_keeps_the_notebook_where_its_kernel_dies(place):
     path = place / "notebooks" / "00_start_here.ipynb"
     before = path.read_bytes()
-    words = render(place, "-p", "name=die")
+    words = render(place, "--check", "-p", "name=die")
     failed = subprocess.run(words, capture_output=True, text=True)
     assert failed.returncode == 2 and "Traceback" not in failed.stderr
     assert failed.stderr.splitlines()[-1].startswith("cotnb: error: ")
@@ -260,12 +265,19 @@ def test_render_refuses_a_notebook_that_is_not_there(place):
     assert refused.returncode == 2 and "no notebook '77'" in refused.stderr
 
 
+def test_render_keeps_outputs_of_a_notebooks_own_parameters_alone(place):
+    refused = subprocess.run(
+        render(place, "-p", "wait=1"), capture_output=True, text=True
+    )
+    assert refused.returncode == 2 and "add --check" in refused.stderr
+    assert not started(place)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_stopped_render_says_so(place, number):
-    words = render(place, "-p", "wait=60")
+    words = render(place, "--check", "-p", "wait=60")
     rendering = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
-    while not started(place):
-        time.sleep(0.05)
+    wait_until(lambda: started(place))
     rendering.send_signal(number)
     _, errors = rendering.communicate(timeout=30)
     assert rendering.returncode == 130
