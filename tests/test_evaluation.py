@@ -33,7 +33,7 @@ def example(index: int) -> Example:
 def student(request):
     """Tuned to answer at lengths that differ, so that rows end at different steps."""
     pairs = [Pair(prompt, "ab" * (i % 4 + 1)) for i, prompt in enumerate(PROMPTS)]
-    recipe = Recipe(epochs=30, learning_rate=3e-3, batch_size=9, precision="fp32")
+    recipe = Recipe(epochs=150, learning_rate=5e-3, batch_size=9, precision="fp32")
     return tune(request.param, pairs, recipe)
 
 
