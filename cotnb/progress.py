@@ -1,5 +1,6 @@
 """Progress: a bar in a notebook or terminal, a plain line now and then in a log."""
 
+import os
 import sys
 import time
 
@@ -55,8 +56,6 @@ def _watched() -> bool:
 
     A batch run sets COTNB_BATCH, since its kernel looks like an opened notebook.
     """
-    import os
-
     if os.environ.get("COTNB_BATCH"):
         return False
     return sys.stderr.isatty() or "ipykernel" in sys.modules

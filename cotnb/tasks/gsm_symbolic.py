@@ -3,6 +3,7 @@
 Offline and endless: each problem is drawn from one of a hundred GSM8K templates.
 """
 
+import hashlib
 import re
 
 from cotnb.answers import canonical
@@ -46,14 +47,12 @@ def _problems(split: str, seed: int):
             continue
         entry = data[index]
         question = " ".join(entry["question"].replace(BOILERPLATE, "").split())
-        if _bucket(question) == split or split in ("test",):
+        if split in ("test", _bucket(question)):
             yield question, entry, template
 
 
 def _bucket(question: str) -> str:
     """The split of a question over a shared template: a stable hash of its text."""
-    import hashlib
-
     digest = hashlib.sha256(question.encode()).digest()[0]
     return "train" if digest < 192 else "dev" if digest < 224 else SPLITS[3]
 
