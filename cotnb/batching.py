@@ -1,11 +1,8 @@
 """Pairs as token ids, and batches of few shapes.
 
 A kernel is built for every new shape on a CPU, so lengths are rounded up to a multiple
-of BUCKET and rows of like length share a batch. For a decoder-only student a row is
-
-    [ prompt, padded on its left | target and end mark, padded on its right ]
-
-so that the targets of a batch end side by side and logits are needed there alone.
+of BUCKET and rows of like length share a batch. An encoder-decoder student reads padded
+rows; a decoder-only one reads rows packed end to end, prompt and target in one line.
 """
 
 from collections.abc import Sequence
@@ -19,6 +16,8 @@ from cotnb.errors import UserError
 from cotnb.formats import Pair
 
 BUCKET = 16
+TOKENS_BUCKET = 128  # of a line of packed rows, and of its targets
+TOKENS_AT_ONCE = 2048  # a step of more is done in parts, so that memory stays bounded
 IGNORED = -100
 SORTING_WINDOW = 32  # batches whose rows are sorted by length together
 
@@ -96,27 +95,67 @@ def _bucket(length: int) -> int:
     return -(-length // BUCKET) * BUCKET
 
 
-def collate(
-    rows: Sequence[Encoded], pad_token_id: int, encoder_decoder: bool
-) -> dict[str, torch.Tensor]:
-    """A batch of padded tensors, (rows, length), lengths multiples of BUCKET.
+def pad_pairs(rows: Sequence[Encoded], pad_token_id: int) -> dict[str, torch.Tensor]:
+    """A batch for an encoder-decoder: tensors (rows, length), multiples of BUCKET.
 
     `labels` (rows, target length) hold IGNORED where there is padding.
     """
-    prompt = _pad([r.prompt for r in rows], pad_token_id, left=not encoder_decoder)
+    prompt = _pad([r.prompt for r in rows], pad_token_id, left=False)
     target = _pad([r.target for r in rows], pad_token_id, left=False)
-    prompt_mask = _mask([len(r.prompt) for r in rows], prompt, not encoder_decoder)
     target_mask = _mask([len(r.target) for r in rows], target, left=False)
-    labels = target.masked_fill(target_mask == 0, IGNORED)
-    if encoder_decoder:
-        return {"input_ids": prompt, "attention_mask": prompt_mask, "labels": labels}
-    attention_mask = torch.cat([prompt_mask, target_mask], dim=1)
     return {
-        "input_ids": torch.cat([prompt, target], dim=1),
-        "attention_mask": attention_mask,
-        "position_ids": (attention_mask.cumsum(1) - 1).clamp(min=0),
-        "labels": labels,
+        "input_ids": prompt,
+        "attention_mask": _mask([len(r.prompt) for r in rows], prompt, left=False),
+        "labels": target.masked_fill(target_mask == 0, IGNORED),
     }
+
+
+def pack_pairs(rows: Sequence[Encoded], pad_token_id: int) -> dict[str, torch.Tensor]:
+    """A batch for a decoder: rows end to end, in a line of a few possible lengths.
+
+    `input_ids` and `position_ids`: (1, tokens). `rows` and `places`: see
+    `packed_attention`. `logits_to_keep`: (targets,), the positions that predict a
+    target token; `labels`: (targets,), that token, or IGNORED in what fills the end.
+    """
+    lines = [(row.prompt + row.target)[:-1] for row in rows]
+    lengths = np.array([len(line) for line in lines])
+    starts = lengths.cumsum() - lengths
+    width = _bucket(lengths.max())
+    inside = np.minimum(np.arange(width), lengths[:, None] - 1)
+    kept = [
+        start + np.arange(len(row.prompt) - 1, length)
+        for row, start, length in zip(rows, starts, lengths, strict=True)
+    ]
+    places = [width * i + np.arange(length) for i, length in enumerate(lengths)]
+    ids = np.concatenate(lines)
+    batch = {
+        "input_ids": _fill(ids, pad_token_id)[None],
+        "position_ids": _fill(np.concatenate([np.arange(n) for n in lengths]), 0)[None],
+        "rows": starts[:, None] + inside,
+        "places": _fill(np.concatenate(places), 0),
+        "logits_to_keep": _fill(np.concatenate(kept), 0),
+        "labels": _fill(np.concatenate([row.target for row in rows]), IGNORED),
+    }
+    return {name: torch.as_tensor(array) for name, array in batch.items()}
+
+
+def split_step(rows: Sequence[Encoded]) -> list[list[Encoded]]:
+    """A step's rows in parts, each of at most TOKENS_AT_ONCE tokens or a single row."""
+    parts: list[list[Encoded]] = []
+    room = 0
+    for row in rows:
+        size = len(row.prompt) + len(row.target)
+        if size > room:
+            parts.append([])
+            room = TOKENS_AT_ONCE
+        parts[-1].append(row)
+        room -= size
+    return parts
+
+
+def _fill(values: np.ndarray, filler: int) -> np.ndarray:
+    """Values, and a filler up to a multiple of TOKENS_BUCKET."""
+    return np.pad(values, (0, -len(values) % TOKENS_BUCKET), constant_values=filler)
 
 
 def pad_prompts(

@@ -1,5 +1,6 @@
 """Asking a student: batched generation, predictions kept, scores made of them."""
 
+import bisect
 import copy
 import hashlib
 import json
@@ -8,10 +9,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from transformers import GenerationConfig, StoppingCriteria, StoppingCriteriaList
 
 from cotnb.answers import extract_answer, is_correct
-from cotnb.batching import encode_prompt, pad_prompts
+from cotnb.batching import encode_prompt
+from cotnb.decoding import decode, decode_fast
 from cotnb.errors import UserError
 from cotnb.formats import STOP_TEXT, build_prompt, draw_demonstrations, is_few_shot
 from cotnb.paths import cache_folder
@@ -20,7 +21,7 @@ from cotnb.results import Score, write_whole
 from cotnb.students import Student
 from cotnb.tasks.example import Example
 
-EVALUATION_VERSION = 1  # raised when a change of code changes what is generated
+EVALUATION_VERSION = 2  # raised when a change of code changes what is generated
 
 
 @dataclass(frozen=True)
@@ -135,9 +136,10 @@ def generate(
 ) -> list[tuple[str, int]]:
     """What a student writes after each prompt, and in how many tokens, in order.
 
-    Prompts are sorted by length and batched; a batch stops when each of its rows has
-    written the end mark or begun a next question. temperature 0 is greedy; above 0
-    texts are sampled, from `seed`.
+    Prompts are sorted by length and batched; a row ends when it has written the end
+    mark or begun a next question. temperature 0 is greedy; above 0 texts are sampled
+    from `seed`, each prompt with random numbers of its own, so that batches do not
+    matter.
     """
     encoded = [
         encode_prompt(student.tokenizer, prompt, student.is_encoder_decoder)
@@ -148,16 +150,18 @@ def generate(
     texts: list = [None] * len(encoded)
     progress = Progress(len(encoded), "asking, questions")
     model = _at_precision(student.model, precision)
-    with torch.random.fork_rng(), torch.inference_mode():
-        torch.manual_seed(seed)
+    chance = torch.rand(
+        len(encoded), max_new_tokens, generator=torch.Generator().manual_seed(seed)
+    ).to(student.device)
+    ends = _Ends(student)
+    with torch.inference_mode():
         for start in range(0, len(order), batch_size):
             rows = order[start : start + batch_size]
+            choose = _greedy if not temperature else _Sampler(temperature, chance[rows])
             asked = [encoded[i] for i in rows]
-            written = _generate_batch(
-                student, model, asked, max_new_tokens, temperature
-            )
-            for i, result in zip(rows, written, strict=True):
-                texts[i] = result
+            written = decode(student, model, asked, max_new_tokens, choose, ends)
+            for i, tokens in zip(rows, written, strict=True):
+                texts[i] = ends.read(tokens)
             progress.advance(len(rows))
     progress.close()
     return texts
@@ -167,48 +171,61 @@ def _at_precision(model, precision: str):
     """The model itself in fp32; in bf16 a copy, so that its weights are not rounded."""
     if precision == "bf16":
         model = copy.deepcopy(model).to(torch.bfloat16)
+    decode_fast(model)
     return model.eval()
 
 
-def _generate_batch(student, model, rows, max_new_tokens, temperature):
-    tokenizer = student.tokenizer
-    batch = pad_prompts(rows, tokenizer.pad_token_id, student.is_encoder_decoder)
-    batch = {key: tensor.to(student.device) for key, tensor in batch.items()}
-    width = 1 if student.is_encoder_decoder else batch["input_ids"].shape[1]
-    settings = GenerationConfig(
-        max_new_tokens=max_new_tokens,
-        do_sample=temperature > 0,
-        temperature=temperature or None,
-        pad_token_id=tokenizer.pad_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        decoder_start_token_id=model.config.to_dict().get("decoder_start_token_id"),
-    )
-    output = model.generate(
-        **batch,
-        generation_config=settings,
-        stopping_criteria=StoppingCriteriaList([NextQuestion(tokenizer, width)]),
-    )
-    return [_read(tokenizer, row) for row in output[:, width:].tolist()]
+def _greedy(logits, rows, step):
+    return logits.argmax(-1)
 
 
-def _read(tokenizer, tokens: list[int]) -> tuple[str, int]:
-    """The text up to the end mark or a next question, and its count of tokens."""
-    if tokenizer.eos_token_id in tokens:
-        tokens = tokens[: tokens.index(tokenizer.eos_token_id) + 1]
-    text = tokenizer.decode(tokens, skip_special_tokens=True)
-    return text.partition(STOP_TEXT)[0].strip(), len(tokens)
+class _Sampler:
+    """Draws from softmax(logits / temperature), by the chances (rows, steps) given."""
+
+    def __init__(self, temperature: float, chance):
+        self.temperature, self.chance = temperature, chance
+
+    def __call__(self, logits, rows, step):
+        cumulative = (logits / self.temperature).softmax(-1).cumsum(-1)
+        # the sum may fall short of 1: what is drawn lies below it
+        drawn = self.chance[rows, step, None] * cumulative[:, -1:]
+        return torch.searchsorted(cumulative, drawn).squeeze(1)
 
 
-class NextQuestion(StoppingCriteria):
-    """Ends a row that begins a next question, as untuned students do."""
+class _Ends:
+    """Where a text ends: at the end mark, or before a next question is begun."""
 
-    def __init__(self, tokenizer, prompt_width: int):
-        self.tokenizer, self.prompt_width = tokenizer, prompt_width
+    def __init__(self, student: Student):
+        self.tokenizer = student.tokenizer
+        last = STOP_TEXT[-1]
+        pieces = self.tokenizer.convert_ids_to_tokens(range(len(self.tokenizer)))
+        may_stop = [last in (piece or "") for piece in pieces]
+        self.may_stop = torch.tensor(may_stop, device=student.device)
 
-    def __call__(self, input_ids, scores, **_):
-        tail = input_ids[:, max(self.prompt_width, input_ids.shape[1] - 4) :]
-        ended = [STOP_TEXT in text for text in self.tokenizer.batch_decode(tail)]
-        return torch.tensor(ended, device=input_ids.device)
+    def __call__(self, written):
+        """Which rows of new tokens (rows, n) have ended, (rows,) bool."""
+        ended = (written == self.tokenizer.eos_token_id).any(1)
+        known = written.clamp(max=len(self.may_stop) - 1)
+        suspects = (self.may_stop[known].any(1) & ~ended).nonzero()[:, 0].tolist()
+        for row in suspects:
+            ended[row] = STOP_TEXT in self.tokenizer.decode(written[row])
+        return ended
+
+    def read(self, tokens: list[int]) -> tuple[str, int]:
+        """The text up to its end, and its count of tokens, the ending ones too."""
+        if self.tokenizer.eos_token_id in tokens:
+            tokens = tokens[: tokens.index(self.tokenizer.eos_token_id) + 1]
+        text = self._text(tokens)
+        if STOP_TEXT in text:
+            lengths = range(len(tokens) + 1)
+            length = bisect.bisect_left(
+                lengths, True, key=lambda n: STOP_TEXT in self._text(tokens[:n])
+            )
+            return text.partition(STOP_TEXT)[0].strip(), length
+        return text.strip(), len(tokens)
+
+    def _text(self, tokens: list[int]) -> str:
+        return self.tokenizer.decode(tokens, skip_special_tokens=True)
 
 
 def _check_room(student: Student, encoded, max_new_tokens: int) -> None:

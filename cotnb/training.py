@@ -11,13 +11,23 @@ import torch
 import torch.nn.functional as F
 from filelock import FileLock
 from peft import LoraConfig, PeftModel, get_peft_model
+from torch.utils.checkpoint import checkpoint
 from torch.utils.data import DataLoader
 from transformers import PrinterCallback, Trainer, TrainingArguments, set_seed
 from transformers.trainer_utils import get_last_checkpoint
 
-from cotnb.batching import IGNORED, Encoded, collate, encode_pairs, plan_batches
+from cotnb.batching import (
+    IGNORED,
+    Encoded,
+    encode_pairs,
+    pack_pairs,
+    pad_pairs,
+    plan_batches,
+    split_step,
+)
 from cotnb.errors import UserError
 from cotnb.formats import Pair
+from cotnb.packed_attention import read_packed_rows
 from cotnb.paths import cache_folder
 from cotnb.progress import TrainingProgress
 from cotnb.recipes import Recipe, recipe_hash
@@ -25,6 +35,7 @@ from cotnb.students import Student, default_device, load_student, open_student, 
 
 CHECKPOINTS_A_TUNING = 4
 DONE = "tuning.json"
+LOGITS_AT_ONCE = 256  # rows of logits that are fp32 at one time
 
 
 def tune(student_name: str, pairs: Sequence[Pair], recipe: Recipe) -> Student:
@@ -116,8 +127,15 @@ def _note(trainer: Trainer, encoded, recipe: Recipe, seconds: float) -> dict:
 def _trainer(base: Student, encoded, plan, recipe: Recipe, work: Path) -> Trainer:
     set_seed(recipe.seed)
     model = base.model
+    if not base.is_encoder_decoder:
+        read_packed_rows(model)
+    elif base.device.type == "cpu":
+        # on rows this short, attention written out is faster than SDPA there
+        model.set_attn_implementation("eager")
     if recipe.method == "lora":
         model = get_peft_model(model, _lora(base, recipe))
+        if recipe.precision == "bf16":
+            _freeze_in_bf16(model)
     model.train()
     arguments = TrainingArguments(
         output_dir=str(work),
@@ -161,6 +179,13 @@ def _lora(base: Student, recipe: Recipe) -> LoraConfig:
     )
 
 
+def _freeze_in_bf16(model) -> None:
+    """Frozen matrices as autocast would round them, once and not in every step."""
+    for module in model.modules():
+        if isinstance(module, torch.nn.Linear) and not module.weight.requires_grad:
+            module.weight.data = module.weight.data.bfloat16()
+
+
 class PairTrainer(Trainer):
     """A Trainer over planned batches, with the loss on target tokens alone.
 
@@ -176,25 +201,56 @@ class PairTrainer(Trainer):
 
     def get_train_dataloader(self) -> DataLoader:
         loader = DataLoader(
-            self.train_dataset,
-            batch_sampler=self.plan,
-            collate_fn=lambda rows: collate(
-                rows, self.pad_token_id, self.encoder_decoder
-            ),
+            self.train_dataset, batch_sampler=self.plan, collate_fn=self._collate
         )
         return self.accelerator.prepare(loader)
 
-    def compute_loss(self, model, inputs, return_outputs=False, **_):
-        labels = inputs["labels"]
+    def _collate(self, rows: list[Encoded]) -> dict:
+        """The parts of a step, and how many target tokens they have in all."""
         if self.encoder_decoder:
-            logits = model(**inputs, use_cache=False).logits
+            parts = [pad_pairs(rows, self.pad_token_id)]
         else:
-            inputs = {key: inputs[key] for key in inputs if key != "labels"}
-            # the token before a target token predicts it: one more than the targets
-            kept = labels.shape[1] + 1
-            output = model(**inputs, logits_to_keep=kept, use_cache=False)
-            logits = output.logits[:, :-1]
-        loss = F.cross_entropy(
-            logits.flatten(0, 1).float(), labels.flatten(), ignore_index=IGNORED
-        )
-        return (loss, {"logits": logits}) if return_outputs else loss
+            parts = [pack_pairs(part, self.pad_token_id) for part in split_step(rows)]
+        return {"parts": parts, "targets": sum(len(row.target) for row in rows)}
+
+    def training_step(self, model, inputs, num_items_in_batch=None):
+        """Gradients of a step, part by part; returns its loss, (), without a graph."""
+        model.train()
+        inputs = self._prepare_inputs(inputs)
+        whole = inputs["targets"] * self.current_gradient_accumulation_steps
+        losses = []
+        for part in inputs["parts"]:
+            with self.compute_loss_context_manager():
+                loss = self.compute_loss(model, part) / whole
+            self.accelerator.backward(loss)
+            losses.append(loss.detach())
+        return torch.stack(losses).sum()
+
+    def compute_loss(self, model, inputs, **_):
+        """The sum over one part's target tokens of their cross-entropy, in nats."""
+        if self.encoder_decoder:
+            logits = model(**inputs, use_cache=False).logits.flatten(0, 1)
+        else:
+            asked = {name: inputs[name] for name in inputs if name != "labels"}
+            logits = model(**asked, use_cache=False).logits[0]
+        return _summed_cross_entropy(logits, inputs["labels"].flatten())
+
+    def floating_point_ops(self, inputs) -> int:
+        return 0  # the Trainer's own count reads padded batches
+
+
+def _summed_cross_entropy(logits, labels):
+    """In pieces, each done again in the backward pass: fp32 logits are never whole.
+
+    logits: (tokens, vocabulary). labels: (tokens,).
+    """
+    pieces = zip(
+        logits.split(LOGITS_AT_ONCE), labels.split(LOGITS_AT_ONCE), strict=True
+    )
+    return sum(checkpoint(_piece, *piece, use_reentrant=False) for piece in pieces)
+
+
+def _piece(logits, labels):
+    return F.cross_entropy(
+        logits.float(), labels, ignore_index=IGNORED, reduction="sum"
+    )

@@ -1,8 +1,19 @@
-"""Batches: every row, every epoch, few shapes, targets side by side."""
+"""Batches: every row, every epoch, few shapes, nothing lost in packing."""
 
+import pytest
 import torch
 
-from cotnb.batching import BUCKET, IGNORED, Encoded, collate, plan_batches
+from cotnb.batching import (
+    BUCKET,
+    IGNORED,
+    TOKENS_AT_ONCE,
+    TOKENS_BUCKET,
+    Encoded,
+    pack_pairs,
+    pad_pairs,
+    plan_batches,
+    split_step,
+)
 
 ROWS = [Encoded(list(range(1, 5 + i % 40)), [7] * (1 + i % 9)) for i in range(100)]
 
@@ -26,32 +37,53 @@ def test_the_plan_is_the_seeds():
 
 def test_rows_of_like_length_share_a_batch():
     def padding(plan):
-        batches = [collate([ROWS[i] for i in batch], 0, False) for batch in plan]
+        batches = [pad_pairs([ROWS[i] for i in batch], 0) for batch in plan]
         return sum(int((b["attention_mask"] == 0).sum()) for b in batches)
 
     unsorted = [list(range(i, min(i + 16, 100))) for i in range(0, 100, 16)]
     assert padding(plan_batches(ROWS, 16, 1, 0)) < 0.8 * padding(unsorted)
 
 
-def test_a_decoders_row_is_prompt_left_padded_and_target_right_padded():
+def test_packed_rows_lie_end_to_end_and_targets_are_where_they_are_predicted():
     rows = [Encoded([5, 6, 7], [8, 9]), Encoded([4], [3])]
-    batch = collate(rows, pad_token_id=0, encoder_decoder=False)
-    assert batch["input_ids"].shape == (2, 2 * BUCKET)
-    assert batch["input_ids"][0, BUCKET - 3 : BUCKET + 2].tolist() == [5, 6, 7, 8, 9]
-    assert batch["labels"][1, :2].tolist() == [3, IGNORED]
-    assert batch["labels"].shape == (2, BUCKET)
-    positions = batch["position_ids"][0, BUCKET - 3 : BUCKET + 2].tolist()
-    assert positions == [0, 1, 2, 3, 4]
-    assert batch["attention_mask"].sum(1).tolist() == [5, 2]
+    batch = pack_pairs(rows, pad_token_id=0)
+    assert batch["input_ids"].shape == (1, TOKENS_BUCKET)
+    assert batch["input_ids"][0, :6].tolist() == [5, 6, 7, 8, 4, 0]
+    assert batch["position_ids"][0, :6].tolist() == [0, 1, 2, 3, 0, 0]
+    assert batch["logits_to_keep"][:3].tolist() == [2, 3, 4]
+    assert batch["labels"][:4].tolist() == [8, 9, 3, IGNORED]
+    assert batch["labels"].shape == batch["logits_to_keep"].shape == (TOKENS_BUCKET,)
 
 
-def test_a_pad_token_that_is_also_the_end_mark_stays_a_label():
+def test_packed_rows_are_taken_apart_and_put_back():
+    rows = [Encoded([5] * 20, [8, 9]), Encoded([4], [3]), Encoded([6, 7], [3, 3])]
+    batch = pack_pairs(rows, pad_token_id=0)
+    line = torch.arange(TOKENS_BUCKET)
+    apart = line[batch["rows"]]
+    assert apart.shape == (3, 2 * BUCKET)
+    assert apart[2, :3].tolist() == [22, 23, 24]
+    together = apart.flatten()[batch["places"]]
+    assert together[:25].tolist() == list(range(25))
+
+
+def test_a_long_step_is_done_in_parts_that_lose_no_row():
+    rows = [Encoded([1] * (100 * i), [2] * 50) for i in range(1, 12)]
+    parts = split_step(rows)
+    assert [row for part in parts for row in part] == rows
+    sizes = [sum(len(r.prompt) + len(r.target) for r in part) for part in parts]
+    assert len(parts) > 1 and max(sizes) <= TOKENS_AT_ONCE
+    longer = Encoded([1] * TOKENS_AT_ONCE, [2])
+    assert split_step([longer, rows[0]]) == [[longer], [rows[0]]]
+
+
+@pytest.mark.parametrize("batch", [pad_pairs, pack_pairs])
+def test_a_pad_token_that_is_also_the_end_mark_stays_a_label(batch):
     rows = [Encoded([5], [8, 2]), Encoded([5], [8, 8, 8, 2])]
-    labels = collate(rows, pad_token_id=2, encoder_decoder=False)["labels"]
-    assert labels[0, :3].tolist() == [8, 2, IGNORED]
+    labels = batch(rows, pad_token_id=2)["labels"]
+    assert labels[labels != IGNORED].tolist() == [8, 2, 8, 8, 8, 2]
 
 
 def test_an_encoder_reads_the_prompt_alone():
-    batch = collate([Encoded([5, 6], [8])], pad_token_id=0, encoder_decoder=True)
+    batch = pad_pairs([Encoded([5, 6], [8])], pad_token_id=0)
     assert batch["input_ids"].shape == (1, BUCKET)
     assert torch.equal(batch["attention_mask"].sum(1), torch.tensor([2]))

@@ -5,6 +5,8 @@ import json
 import pytest
 import torch
 
+from cotnb.batching import encode_prompt
+from cotnb.decoding import _Decoder
 from cotnb.errors import UserError
 from cotnb.evaluation import (
     Asking,
@@ -100,6 +102,47 @@ def test_sampling_is_the_seeds(student):
         return generate(student, PROMPTS, **options)
 
     assert sample(0) == sample(0) != sample(1)
+
+
+def test_batches_never_change_a_sample(student):
+    options = {"max_new_tokens": 12, "temperature": 3.0}
+    together = generate(student, PROMPTS, **options)
+    assert together == generate(student, PROMPTS, batch_size=2, **options)
+
+
+def test_samples_follow_the_students_probabilities(student):
+    """The first token, 2,000 times, against softmax of the logits."""
+    prompt = PROMPTS[0]
+    sampled = generate(student, [prompt] * 2000, max_new_tokens=1, temperature=1.5,
+                       batch_size=2000)  # fmt: skip
+    ids = encode_prompt(student.tokenizer, prompt, student.is_encoder_decoder)
+    inputs = {"input_ids": torch.tensor([ids])}
+    if student.is_encoder_decoder:
+        start = student.model.config.decoder_start_token_id
+        inputs["decoder_input_ids"] = torch.tensor([[start]])
+    logits = student.model(**inputs).logits[0, -1]
+    top = logits.argmax().item()
+    text = student.tokenizer.decode([top], skip_special_tokens=True).strip()
+    alike = [
+        i for i in range(len(student.tokenizer))
+        if student.tokenizer.decode([i], skip_special_tokens=True).strip() == text
+    ]  # fmt: skip
+    share = (logits / 1.5).softmax(-1)[alike].sum().item()
+    found = sum(written == text for written, _ in sampled) / len(sampled)
+    assert found == pytest.approx(share, abs=4 * (share * (1 - share) / 2000) ** 0.5)
+
+
+def test_rows_leave_a_batch_as_they_end(student, monkeypatch):
+    """The last steps are done with few, and the texts are the same."""
+    together = generate(student, PROMPTS, max_new_tokens=12)
+    sizes = []
+    plain = _Decoder.logits
+    monkeypatch.setattr(
+        _Decoder, "logits", lambda self, t: sizes.append(len(t)) or plain(self, t)
+    )
+    monkeypatch.setattr("cotnb.decoding.ROWS_BUCKET", 1)
+    assert generate(student, PROMPTS, max_new_tokens=12) == together
+    assert sizes[0] == len(PROMPTS) and sizes[-1] < len(PROMPTS)
 
 
 def test_predictions_are_judged_scored_and_kept(student, tmp_path):

@@ -9,13 +9,14 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from cotnb.batching import collate, encode_pairs
+from cotnb.batching import encode_pairs
 from cotnb.errors import UserError
 from cotnb.formats import Pair
+from cotnb.packed_attention import read_packed_rows
 from cotnb.paths import cache_folder
 from cotnb.recipes import Recipe, recipe_hash
 from cotnb.students import load_student
-from cotnb.training import DONE, PairTrainer, tune, tuning_history
+from cotnb.training import DONE, _trainer, tune, tuning_history
 
 PAIRS = [Pair(f"Q: {i}\nA:", f"The answer is {i % 3}.") for i in range(48)]
 QUICK = Recipe(epochs=4, learning_rate=3e-3, batch_size=8, precision="fp32")
@@ -39,24 +40,46 @@ def test_a_tuning_learns(name, method):
 
 
 @pytest.mark.parametrize("name", ["toy-t5", "toy-llama"])
-def test_the_loss_is_the_mean_over_target_tokens(name):
-    """Against transformers' own loss on one unpadded row."""
+def test_loss_and_gradients_are_those_of_rows_alone(name, monkeypatch):
+    """Against transformers' own loss on unpadded rows, one after the other."""
+    monkeypatch.setattr("cotnb.batching.TOKENS_AT_ONCE", 50)  # a decoder: in parts
     student = load_student(name)
-    [row] = encode_pairs(
-        student.tokenizer, PAIRS[:1], student.is_encoder_decoder, max_length=99
+    rows = encode_pairs(
+        student.tokenizer,
+        [Pair(f"Q: {'9' * i}\nA:", "7" * (7 - i) + ".") for i in range(1, 6)],
+        student.is_encoder_decoder,
+        max_length=99,
     )
-    batch = collate([row], student.tokenizer.pad_token_id, student.is_encoder_decoder)
+    summed = sum(_loss_alone(student, row) * len(row.target) for row in rows)
+    expected = summed / sum(len(row.target) for row in rows)
+    expected.backward()
+    gradients = [p.grad.clone() for p in student.model.parameters()]
+    student.model.zero_grad()
+
+    trainer = _trainer(student, rows, [[*range(5)]], QUICK, cache_folder() / "none")
+    trainer.current_gradient_accumulation_steps = 1
+    step = trainer._collate(rows)
+    assert len(step["parts"]) == (1 if student.is_encoder_decoder else 2)
+    loss = trainer.training_step(student.model, step)
+    assert loss.item() == pytest.approx(expected.item(), abs=1e-5)
+    for p, gradient in zip(student.model.parameters(), gradients, strict=True):
+        torch.testing.assert_close(p.grad, gradient, atol=1e-6, rtol=1e-4)
+
+
+def _loss_alone(student, row):
     prompt, target = torch.tensor([row.prompt]), torch.tensor([row.target])
     if student.is_encoder_decoder:
-        expected = student.model(input_ids=prompt, labels=target).loss
-    else:
-        labels = torch.cat([torch.full_like(prompt, -100), target], 1)
-        whole = torch.cat([prompt, target], 1)
-        expected = student.model(input_ids=whole, labels=labels).loss
-    trainer = PairTrainer.__new__(PairTrainer)
-    trainer.encoder_decoder = student.is_encoder_decoder
-    loss = PairTrainer.compute_loss(trainer, student.model, batch)
-    assert loss.item() == pytest.approx(expected.item(), abs=1e-5)
+        return student.model(input_ids=prompt, labels=target).loss
+    labels = torch.cat([torch.full_like(prompt, -100), target], 1)
+    whole = torch.cat([prompt, target], 1)
+    return student.model(input_ids=whole, labels=labels).loss
+
+
+def test_a_family_with_an_attention_of_its_own_is_refused():
+    student = load_student("toy-llama")
+    student.model.config.sliding_window = 64
+    with pytest.raises(UserError, match="cannot be tuned on packed rows"):
+        read_packed_rows(student.model)
 
 
 def test_the_same_recipe_is_trained_once_and_gives_the_same_weights():
