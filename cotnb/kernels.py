@@ -1,6 +1,11 @@
-"""Kernels of a batch: this interpreter's own, over sockets that never collide."""
+"""Kernels of a batch: this interpreter's own, over sockets that never collide.
+
+A notebook's first seconds go into importing torch and transformers. A batch imports
+them once, in a server process that does nothing else, and forks each kernel from it.
+"""
 
 import contextlib
+import multiprocessing
 import os
 import signal
 import tempfile
@@ -9,8 +14,10 @@ from pathlib import Path
 from ipykernel.kernelspec import get_kernel_dict
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
+from jupyter_client.provisioning import LocalProvisioner
 
 LONGEST_FOLDER = 80  # sockets lie in it, and systems allow their paths 104 bytes
+FORKED = "cotnb-forked"  # as pyproject.toml names ForkedProvisioner
 
 
 @contextlib.contextmanager
@@ -35,7 +42,7 @@ def ipc_kernels():
 
             @property
             def kernel_spec(self):
-                return KernelSpec(**get_kernel_dict())
+                return KernelSpec(**{**get_kernel_dict(), "metadata": _how_to_start()})
 
             async def _async_post_start_kernel(self, **settings):
                 await super()._async_post_start_kernel(**settings)
@@ -46,8 +53,79 @@ def ipc_kernels():
         yield BatchKernelManager, started
 
 
+def _how_to_start() -> dict:
+    """By a fork where there is one and we may have children, else as a new process."""
+    can = "forkserver" in multiprocessing.get_all_start_methods()
+    if not can or multiprocessing.current_process().daemon:
+        return {}
+    return {"kernel_provisioner": {"provisioner_name": FORKED}}
+
+
+class ForkedProvisioner(LocalProvisioner):
+    """Starts a kernel as a fork of a process that has imported `cotnb.preloaded`."""
+
+    async def launch_kernel(self, cmd, **settings):
+        server = multiprocessing.get_context("forkserver")
+        server.set_forkserver_preload(["cotnb.preloaded"])
+        process = server.Process(
+            target=_be_a_kernel,
+            args=(cmd[cmd.index("-f") + 1], dict(settings["env"]), settings.get("cwd")),
+        )
+        process.start()
+        self.process, self.pid, self.pgid = _Popen(process), process.pid, process.pid
+        return self.connection_info
+
+
+class _Popen:
+    """A multiprocessing.Process in the words of subprocess.Popen."""
+
+    stdin = stdout = stderr = None
+
+    def __init__(self, process):
+        self.process, self.pid = process, process.pid
+
+    def poll(self) -> int | None:
+        return self.process.exitcode
+
+    def wait(self) -> int | None:
+        self.process.join()
+        return self.process.exitcode
+
+    def send_signal(self, number: int) -> None:
+        if self.process.exitcode is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+
+def _be_a_kernel(connection_file: str, env: dict, folder: str | None) -> None:
+    """What a fork does: become a kernel, as a process started anew would."""
+    import sys
+
+    import torch
+    from ipykernel.kernelapp import launch_new_instance
+
+    os.setsid()  # a group of its own, to be ended with what it starts
+    os.environ.clear()
+    os.environ.update(env)
+    if folder:
+        os.chdir(folder)
+    torch.set_num_threads(int(env.get("OMP_NUM_THREADS") or os.cpu_count() or 1))
+    # the kernel ends when its parent does: the server that it was forked from
+    parent = f"--IPKernelApp.parent_handle={os.getppid()}"
+    sys.argv = ["ipykernel_launcher", "-f", connection_file, parent]
+    launch_new_instance(argv=sys.argv[1:])
+
+
 def kill(started: list[int]) -> None:
     """End the kernels with these process ids, and what they started."""
     for pid in started:
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(os.getpgid(pid), signal.SIGKILL)
+            if os.getpgid(pid) == pid:
+                os.killpg(pid, signal.SIGKILL)
+            else:  # just forked, not yet a group of its own
+                os.kill(pid, signal.SIGKILL)

@@ -87,7 +87,7 @@ def _train_into(folder: Path, base: Student, pairs, recipe: Recipe) -> None:
     plan = plan_batches(encoded, recipe.batch_size, recipe.epochs, recipe.seed)
     started = time.time()
     try:
-        trainer = _trainer(base, encoded, plan, recipe, work)
+        trainer = build_trainer(base, encoded, plan, recipe, work)
         trainer.train(resume_from_checkpoint=_last_checkpoint(work))
         finished = work / "finished"
         trainer.model.save_pretrained(finished)
@@ -124,7 +124,13 @@ def _note(trainer: Trainer, encoded, recipe: Recipe, seconds: float) -> dict:
     }
 
 
-def _trainer(base: Student, encoded, plan, recipe: Recipe, work: Path) -> Trainer:
+def build_trainer(
+    base: Student, encoded: list[Encoded], plan, recipe: Recipe, work: Path
+) -> "PairTrainer":
+    """The Trainer that tunes a student, in place, over planned batches.
+
+    plan: the rows of each optimiser step. work: where its checkpoints go.
+    """
     set_seed(recipe.seed)
     model = base.model
     if not base.is_encoder_decoder:

@@ -16,7 +16,7 @@ from cotnb.packed_attention import read_packed_rows
 from cotnb.paths import cache_folder
 from cotnb.recipes import Recipe, recipe_hash
 from cotnb.students import load_student
-from cotnb.training import DONE, _trainer, tune, tuning_history
+from cotnb.training import DONE, build_trainer, tune, tuning_history
 
 PAIRS = [Pair(f"Q: {i}\nA:", f"The answer is {i % 3}.") for i in range(48)]
 QUICK = Recipe(epochs=4, learning_rate=3e-3, batch_size=8, precision="fp32")
@@ -56,7 +56,9 @@ def test_loss_and_gradients_are_those_of_rows_alone(name, monkeypatch):
     gradients = [p.grad.clone() for p in student.model.parameters()]
     student.model.zero_grad()
 
-    trainer = _trainer(student, rows, [[*range(5)]], QUICK, cache_folder() / "none")
+    trainer = build_trainer(
+        student, rows, [[*range(5)]], QUICK, cache_folder() / "none"
+    )
     trainer.current_gradient_accumulation_steps = 1
     step = trainer._collate(rows)
     assert len(step["parts"]) == (1 if student.is_encoder_decoder else 2)

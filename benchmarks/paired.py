@@ -1,0 +1,118 @@
+"""Side by side: contestants take turns, and each pair of turns gives one ratio."""
+
+import json
+import platform
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from cotnb.results import current_commit, write_whole
+
+PAIRS = 5
+RESULTS = Path(__file__).with_name("results")
+PACKAGES = (
+    "torch",
+    "transformers",
+    "peft",
+    "accelerate",
+    "trl",
+    "lm_eval",
+    "papermill",
+    "distributed",
+)
+
+
+def take_turns(
+    contestants: dict[str, Callable[[int], dict]], pairs: int = PAIRS
+) -> dict[str, list[dict]]:
+    """What every contestant measured, in the order A B C A B C ...
+
+    contestants: name -> turn; a turn is told its number, from 0, and returns numbers.
+    """
+    turns: dict[str, list[dict]] = {name: [] for name in contestants}
+    for number in range(pairs):
+        for name, turn in contestants.items():
+            turns[name].append(turn(number))
+            print(f"turn {number + 1}/{pairs} {name}: {turns[name][-1]}", flush=True)
+    return turns
+
+
+def ratios(turns: dict[str, list[dict]], ours: str, other: str, what: str) -> dict:
+    """Ours over the other's in each pair: median, least and most."""
+    pairs = zip(turns[ours], turns[other], strict=True)
+    found = [a[what] / b[what] for a, b in pairs]
+    return {
+        "median": round(float(np.median(found)), 3),
+        "least": round(min(found), 3),
+        "most": round(max(found), 3),
+        "pairs": len(found),
+    }
+
+
+def median(turns: list[dict], what: str) -> float:
+    """The median of one measured number over a contestant's turns."""
+    return float(np.median([turn[what] for turn in turns]))
+
+
+def save(section: str, measured: dict) -> None:
+    """Keep a section's numbers with the machine, the versions and the day."""
+    about = {
+        "machine": describe_machine(),
+        "versions": {name: _version(name) for name in PACKAGES},
+        "commit": current_commit(),
+        "date": date.today().isoformat(),
+    }
+    path = RESULTS / f"{section}.json"
+    write_whole(path, json.dumps({**about, **measured}, indent=1) + "\n")
+    print(f"{path} written", flush=True)
+
+
+def describe_machine() -> str:
+    """Processor, cores, memory, accelerator."""
+    model = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        lines = cpuinfo.read_text().splitlines()
+        names = [x.split(":")[1].strip() for x in lines if x.startswith("model name")]
+        flags = next((x for x in lines if x.startswith("flags")), "")
+        known = [
+            f for f in ("avx512f", "avx512_bf16", "amx_bf16") if f in flags.split()
+        ]
+        model = f"{len(names)} cores of {names[0]} ({', '.join(known) or 'no AVX-512'})"
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
+    return f"{model}, {_memory_gib():.0f} GiB, {gpu}"
+
+
+def _memory_gib() -> float:
+    import psutil
+
+    return psutil.virtual_memory().total / 2**30
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except ImportError:
+        return "not installed"
+
+
+def peak_gib(module: str, *arguments: str) -> float:
+    """Peak memory of `python -m module arguments` in a process of its own, in GiB."""
+    code = (
+        "import resource, runpy, sys; sys.argv = sys.argv[1:]; "
+        "runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True); "
+        "print('peak', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, module, *arguments],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return int(done.stdout.rsplit("peak", 1)[1]) / 2**20
