@@ -1,14 +1,15 @@
-"""Runs a grid: papermill in threads, a record a run, one line for each that ends."""
+"""Runs a grid: papermill for each run, a record a run, a line for each that ends."""
 
-import os
 import re
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from filelock import FileLock, Timeout
 from tqdm import tqdm
@@ -17,105 +18,133 @@ from cotnb.grid import Run
 
 DONE, SKIPPED, FAILED = "done", "skipped", "failed"
 ELSEWHERE = "running elsewhere"
+NOTEBOOK, LOG = "notebook.ipynb", "run.log"  # in a run's folder
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
+LOCK = "run.lock"  # in a run's folder, held while it runs
 LOOKS_A_SECOND = 5
+LOOK_SECONDS = 2  # from one look at the machines to the next
 IOPUB_SECONDS = 60  # for outputs to arrive; nbclient's 4 are few on busy cores
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended, in a word, a time in seconds, and a reason where it failed."""
+    """How a run ended, in a word, a time in seconds, and a reason where it failed.
+
+    files, record: what a run left where its folders are not ours, bytes by the path
+    within its folder, and its record's bytes; empty where all is in place.
+    """
 
     run: Run
     state: str
     seconds: float
     reason: str = ""
+    files: dict[str, bytes] = field(default_factory=dict, repr=False)
+    record: bytes = field(default=b"", repr=False)
 
     def line(self) -> str:
         text = f"{self.state} {self.run.name} {self.seconds:.1f} s"
-        return f"{text}: {self.reason}" if self.reason else text
+        if self.reason:
+            text += f": {self.reason}"
+        notebook = self.run.folder / NOTEBOOK
+        if self.state == FAILED and notebook.exists():
+            text += f" ({_shown(notebook)})"
+        return text
 
 
-class Batch:
-    """The runs under way; `stop` ends their kernels."""
+class Machines(Protocol):
+    """Where runs go. Opened by `with`; left by an exception, it ends what runs."""
 
-    def __init__(self, deadline_minutes: float):
-        self.deadline = 60 * deadline_minutes
-        self.stopped = threading.Event()
+    def __enter__(self): ...
 
-    def stop(self) -> None:
-        self.stopped.set()
+    def __exit__(self, kind, error, trace): ...
 
-    def run(self, run: Run, patient: bool) -> Outcome:
-        """Execute one run, unless it is done; what goes wrong in it is no exception.
+    def look(self) -> None:
+        """Called every few seconds, to say what a person should know."""
 
-        patient: wait while another runner has it, rather than leave it for later.
-        """
-        started = time.monotonic()
+    def submit(self, run: Run, patient: bool) -> Future:
+        """Send a run off; `patient` as in `run_one`."""
 
-        def ended(state: str, reason: str = "") -> Outcome:
-            return Outcome(run, state, time.monotonic() - started, reason)
+    def outcome(self, run: Run, future: Future) -> Outcome:
+        """How a run ended whose future has; its files are in place by then."""
 
+
+def run_one(
+    run: Run, patient: bool, deadline: float, stopped: Callable[[], bool]
+) -> Outcome:
+    """Execute one run, unless it is done; what goes wrong in it is no exception.
+
+    patient: wait while another runner has it, rather than leave it for later.
+    deadline: seconds that it may take. stopped: asked a few times a second; once it
+    says True the run's kernel is ended.
+    """
+    started = time.monotonic()
+
+    def ended(state: str, reason: str = "") -> Outcome:
+        return Outcome(run, state, time.monotonic() - started, reason)
+
+    try:
+        with _hold(run, patient, stopped):
+            if run.done:
+                return ended(SKIPPED, "done by another runner")
+            if stopped():
+                return ended(FAILED, "stopped before it began")
+            run.failure.unlink(missing_ok=True)
+            reason = _execute(run, deadline, stopped)
+            if reason and not stopped():
+                run.failure.write_text(f"{reason}\n")
+    except Timeout:
+        return ended(FAILED, "stopped elsewhere") if patient else ended(ELSEWHERE)
+    except OSError as error:
+        return ended(FAILED, f"{error.strerror or error} ({run.folder})")
+    return ended(FAILED, reason) if reason else ended(DONE)
+
+
+def _hold(
+    run: Run, patient: bool, stopped: Callable[[], bool]
+) -> AbstractContextManager:
+    """A run's lock, to be let go of by `with`.
+
+    Raises Timeout where another runner has it and we do not wait, or no longer.
+    """
+    run.folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(str(run.folder / LOCK))
+    while True:
         try:
-            run.folder.mkdir(parents=True, exist_ok=True)
-            with self._hold(run, patient):
-                if run.done:
-                    return ended(SKIPPED, "done by another runner")
-                if self.stopped.is_set():
-                    return ended(FAILED, "stopped before it began")
-                run.failure.unlink(missing_ok=True)
-                reason = self._execute(run)
-                if reason and not self.stopped.is_set():
-                    run.failure.write_text(f"{reason}\n")
+            return lock.acquire(timeout=1 / LOOKS_A_SECOND)
         except Timeout:
-            if not patient:
-                return ended(ELSEWHERE)
-            return ended(FAILED, "stopped while another runner had it")
-        except OSError as error:
-            return ended(FAILED, f"{error.strerror or error} ({run.folder})")
-        return ended(FAILED, reason) if reason else ended(DONE)
+            if not patient or stopped():
+                raise
 
-    def _hold(self, run: Run, patient: bool):
-        """This run's lock; Timeout where another runner has it and we do not wait."""
-        lock = FileLock(str(run.folder / "run.lock"))
-        while True:
-            try:
-                lock.acquire(timeout=1 / LOOKS_A_SECOND)
-                return lock
-            except Timeout:
-                if not patient or self.stopped.is_set():
-                    raise
 
-    def _execute(self, run: Run) -> str:
-        """Why the run failed; empty where its record says that it is done."""
-        from cotnb.kernels import ipc_kernels, kill
+def _execute(run: Run, deadline: float, stopped: Callable[[], bool]) -> str:
+    """Why the run failed; empty where its record says that it is done."""
+    from cotnb.kernels import ipc_kernels, kill
 
-        late, over = threading.Event(), threading.Event()
-        until = time.monotonic() + self.deadline
+    late, over = threading.Event(), threading.Event()
+    until = time.monotonic() + deadline
 
-        def watch(kernels: list[int]) -> None:
-            while not over.wait(1 / LOOKS_A_SECOND):  # a kernel may start meanwhile
-                if time.monotonic() > until:
-                    late.set()
-                if late.is_set() or self.stopped.is_set():
-                    kill(kernels)
+    def watch(kernels: list[int]) -> None:
+        while not over.wait(1 / LOOKS_A_SECOND):  # a kernel may start meanwhile
+            if time.monotonic() > until:
+                late.set()
+            if late.is_set() or stopped():
+                kill(kernels)
 
-        with ipc_kernels() as (manager, kernels):
-            watcher = threading.Thread(target=watch, args=(kernels,), daemon=True)
-            watcher.start()
-            try:
-                error = _papermill(run, manager)
-            finally:
-                over.set()
-                watcher.join()
-        if run.done:
-            return ""
-        if late.is_set():
-            error = f"past its deadline of {self.deadline / 60:g} min"
-        elif self.stopped.is_set():
-            error = "stopped"
-        notebook = _shown(run.folder / "notebook.ipynb")
-        return f"{error or 'ended without its record'} ({notebook})"
+    with ipc_kernels() as (manager, kernels):
+        watcher = threading.Thread(target=watch, args=(kernels,), daemon=True)
+        watcher.start()
+        try:
+            error = _papermill(run, manager)
+        finally:
+            over.set()
+            watcher.join()
+    if run.done:
+        return ""
+    if late.is_set():
+        return f"past its deadline of {deadline / 60:g} min"
+    if stopped():
+        return "stopped"
+    return error or "ended without its record"
 
 
 def _papermill(run: Run, manager: type) -> str:
@@ -128,9 +157,9 @@ def _papermill(run: Run, manager: type) -> str:
 
     for noisy in ("papermill", "traitlets", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.CRITICAL)
-    notebook = run.folder / "notebook.ipynb"
+    notebook = run.folder / NOTEBOOK
     try:
-        with (run.folder / "run.log").open("w") as log:
+        with (run.folder / LOG).open("w") as log:
             papermill.execute_notebook(
                 run.notebook,
                 notebook,
@@ -146,13 +175,15 @@ def _papermill(run: Run, manager: type) -> str:
                 resources={"metadata": {"path": str(run.notebook.parent)}},
             )
     except PapermillExecutionError as error:
-        return f"cell {error.exec_count}: {_plain(f'{error.ename}: {error.evalue}')}"
+        return (
+            f"cell {error.exec_count}: {plain_line(f'{error.ename}: {error.evalue}')}"
+        )
     except DeadKernelError:
         return f"its kernel died{_where(notebook)}"
     except OSError:
         raise
     except Exception as error:  # whatever a run does, the others go on
-        return _plain(f"{type(error).__name__}: {error}")
+        return plain_line(f"{type(error).__name__}: {error}")
     return ""
 
 
@@ -172,7 +203,8 @@ def _where(notebook: Path) -> str:
     return f" in cell {begun}" if begun else ""
 
 
-def _plain(text: str) -> str:
+def plain_line(text: str) -> str:
+    """The last line of a message, without colours."""
     lines = [line for line in ANSI.sub("", text).splitlines() if line.strip()]
     return lines[-1].strip() if lines else "unknown"
 
@@ -186,29 +218,24 @@ def _shown(path: Path) -> str:
 
 def run_all(
     runs: Sequence[Run],
+    machines: Machines,
     *,
-    jobs: int,
-    deadline_minutes: float,
-    executor: Callable[[int], Executor] = ThreadPoolExecutor,
     say: Callable[[str], None] = print,
 ) -> list[Outcome]:
-    """Run what is not done, `jobs` at a time; a bar of the grid and a line a run.
+    """Run what is not done; a bar of the grid and a line a run.
 
-    executor: makes the `concurrent.futures.Executor` that runs go to. On Ctrl-C the
-    kernels are ended, what is under way fails, and KeyboardInterrupt is raised again.
+    machines: where runs go. On Ctrl-C the kernels are ended, what is under way is
+    given up, and KeyboardInterrupt is raised again.
     """
     to_do = [run for run in runs if not run.done]
     if len(to_do) < len(runs):
         say(f"{len(runs) - len(to_do)} of {len(runs)} runs are done already")
     if not to_do:
         return []
-    _share_cores(jobs)
-    batch = Batch(deadline_minutes)
     outcomes: list[Outcome] = []
     bar = tqdm(total=len(to_do), unit="run", disable=not sys.stderr.isatty())
-    pool = executor(jobs)
-    try:
-        for outcome in _outcomes(pool, batch, to_do):
+    with bar, machines:
+        for outcome in _outcomes(machines, to_do):
             bar.clear()
             if outcome.state == ELSEWHERE:
                 say(f"{ELSEWHERE} {outcome.run.name}; looked at again at the end")
@@ -216,29 +243,20 @@ def run_all(
             outcomes.append(outcome)
             bar.update()
             say(f"[{len(outcomes)}/{len(to_do)}] {outcomes[-1].line()}")
-    except BaseException:
-        batch.stop()
-        raise
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-        bar.close()
     return outcomes
 
 
-def _outcomes(pool: Executor, batch: Batch, runs: Sequence[Run]) -> Iterator[Outcome]:
+def _outcomes(machines: Machines, runs: Sequence[Run]) -> Iterator[Outcome]:
     """Every run's outcome; one that another runner has comes again, waited for."""
     for patient in (False, True):
-        futures = [pool.submit(batch.run, run, patient) for run in runs]
+        machines.look()
+        futures = {machines.submit(run, patient): run for run in runs}
         runs = []
-        for future in as_completed(futures):
-            outcome = future.result()
-            if outcome.state == ELSEWHERE:
-                runs.append(outcome.run)
-            yield outcome
-
-
-def _share_cores(jobs: int) -> None:
-    """What kernels inherit: plain progress lines, a share of the cores each."""
-    os.environ["COTNB_BATCH"] = "1"
-    threads = max(1, (os.cpu_count() or 1) // jobs)
-    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+        while futures:
+            ended = wait(futures, LOOK_SECONDS, FIRST_COMPLETED).done
+            for future in ended:
+                outcome = machines.outcome(futures.pop(future), future)
+                if outcome.state == ELSEWHERE:
+                    runs.append(outcome.run)
+                yield outcome
+            machines.look()

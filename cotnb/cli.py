@@ -1,5 +1,6 @@
 """The command line: python -m cotnb list | run | status | aggregate | ..."""
 
+import math
 import signal
 import sys
 import threading
@@ -77,25 +78,40 @@ def run(
     jobs: Annotated[
         int, typer.Option(min=0, help="runs at once; 0: the profile's")
     ] = 0,
+    scheduler: Annotated[
+        str, typer.Option(help="run on a Dask cluster's workers: tcp://host:8786")
+    ] = "",
+    resources: Annotated[
+        list[str] | None,
+        typer.Option(help="what a run takes of a worker: GPU=1; repeatable"),
+    ] = None,
     dry_run: Annotated[bool, typer.Option(help="say what would run")] = False,
     p: Given = None,
     results: Results = HOME / "results",
     runs: Runs = HOME / "runs",
     notebooks: Notebooks = HOME / "notebooks",
 ) -> None:
-    """Run a profile's grid; what is done is skipped."""
+    """Run a profile's grid, here or on a cluster; what is done is skipped."""
     from cotnb.batch import FAILED, run_all
+    from cotnb.executors import DaskCluster, ThisMachine
 
+    if jobs and scheduler:
+        raise UserError("--jobs: with --scheduler, workers' threads say how many")
+    if resources and not scheduler:
+        raise UserError("--resources: for --scheduler; workers declare theirs")
+    taken = _resources(resources)
     settings, grid = _grid(profile, only, seeds, p, results, runs, notebooks)
     if dry_run:
         for one in grid:
             print(f"{'done ' if one.done else 'to do'} {one.name}")
         return
+    deadline = settings.deadline_minutes
     outcomes = run_all(
         grid,
-        jobs=jobs or settings.jobs,
-        deadline_minutes=settings.deadline_minutes,
-        say=lambda line: print(line, flush=True),
+        DaskCluster(scheduler, deadline, taken, say=_say)
+        if scheduler
+        else ThisMachine(jobs or settings.jobs, deadline),
+        say=_say,
     )
     failed = sum(outcome.state == FAILED for outcome in outcomes)
     print(f"{len(grid) - failed} of {len(grid)} runs are done")
@@ -223,6 +239,10 @@ def _apart(path: Path, work: Callable[[], None]) -> None:
         raise UserError(f"{path}: {type(fault).__name__}: {fault}") from None
 
 
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
 def _grid(profile, only, seeds, p, results, runs, notebooks):
     from cotnb.grid import expand
     from cotnb.profiles import load_profile
@@ -262,3 +282,16 @@ def _given(pairs: list[str] | None) -> dict[str, str]:
             raise UserError(f"-p {pair!r}: expected name=value")
         given[name] = value
     return given
+
+
+def _resources(pairs: list[str] | None) -> dict[str, float]:
+    taken = {}
+    for pair in pairs or ():
+        name, _, number = pair.partition("=")
+        try:
+            taken[name] = float(number)
+        except ValueError:
+            taken[name] = math.nan
+        if not name or not 0 < taken[name] < math.inf:
+            raise UserError(f"--resources {pair!r}: expected name=number, as GPU=1")
+    return taken

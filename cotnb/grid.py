@@ -3,7 +3,7 @@
 import hashlib
 import itertools
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cotnb.errors import UserError
@@ -39,6 +39,17 @@ class Run:
         except (OSError, ValueError):
             return False
         return isinstance(record, dict) and {"run", "finished"} <= record.keys()
+
+    def moved(self, folder: Path) -> "Run":
+        """The same run, with its notebook, its record and all it writes in `folder`."""
+        output, record = folder / "run", folder / "records" / self.record.name
+        return replace(
+            self,
+            notebook=folder / "notebooks" / self.notebook.name,
+            parameters=self.parameters | {"record": str(record), "output": str(output)},
+            folder=output,
+            record=record,
+        )
 
 
 def expand(

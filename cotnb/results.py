@@ -261,8 +261,8 @@ def aggregate(results: Path, profile: str, claims_file: Path) -> dict[str, Path]
     }
 
 
-def write_whole(path: Path, text: str) -> Path:
-    """Put a text file in place whole, or leave what was there.
+def write_whole(path: Path, content: str | bytes) -> Path:
+    """Put a file in place whole, or leave what was there; text becomes UTF-8.
 
     Raises UserError in one line where the disk refuses.
     """
@@ -270,8 +270,8 @@ def write_whole(path: Path, text: str) -> Path:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o644)

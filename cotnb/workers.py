@@ -1,0 +1,91 @@
+"""What a Dask worker does: one run, in the client's folders or in one of its own."""
+
+import os
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import dask
+from distributed import Status, Worker, get_worker
+from distributed.system import CPU_COUNT
+
+import cotnb
+from cotnb.batch import LOCK, Outcome, run_one
+from cotnb.executors import share_cores
+from cotnb.grid import Run
+from cotnb.results import current_commit
+
+LEAVING = (Status.closing, Status.closed, Status.failed)
+
+
+def code() -> str:
+    """Which cotnb is here: its version and commit."""
+    return f"{cotnb.__version__} at {current_commit()[:7]}"
+
+
+def run_for_client(
+    run: Run,
+    patient: bool,
+    deadline: float,
+    tokens: dict[Path, str],
+    files: dict[str, bytes],
+) -> Outcome:
+    """`run_one` on a worker, until the client gives the run up or goes away.
+
+    tokens: files of the client's folders and what is in them. files: the notebook and
+    what lies beside it, by name. A worker that reads the same from the client's paths
+    shares its folders and runs there, as any runner does; another runs in a folder of
+    its own, and the outcome holds what the run left there.
+    """
+    worker = get_worker()
+    key = worker.get_current_task()
+
+    def stopped() -> bool:
+        task = worker.state.tasks.get(key)
+        given_up = task is None or task.state == "cancelled"
+        return given_up or worker.status in LEAVING
+
+    _share_cores(worker)
+    if _shares_folders(run, tokens, files):
+        return run_one(run, patient, deadline, stopped)
+    with tempfile.TemporaryDirectory(
+        prefix="run-", dir=worker.local_directory, ignore_cleanup_errors=True
+    ) as folder:
+        own = run.moved(Path(folder))
+        own.notebook.parent.mkdir()
+        for name, content in files.items():
+            (own.notebook.parent / name).write_bytes(content)
+        outcome = run_one(own, patient, deadline, stopped)
+        record = own.record.read_bytes() if own.done else b""
+        return replace(outcome, run=run, files=_left(own.folder), record=record)
+
+
+def _shares_folders(run: Run, tokens: dict[Path, str], files: dict[str, bytes]) -> bool:
+    try:
+        return all(
+            path.read_text() == text and os.access(path.parent, os.W_OK)
+            for path, text in tokens.items()
+        ) and (run.notebook.read_bytes() == files[run.notebook.name])
+    except OSError:
+        return False
+
+
+def _left(folder: Path) -> dict[str, bytes]:
+    """All that a run left, by path within its folder; its lock means nothing there."""
+    paths = [path for path in folder.rglob("*") if path.is_file()]
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in paths
+        if path.name != LOCK
+    }
+
+
+def _share_cores(worker: Worker) -> None:
+    """Kernels share the worker's cores as its threads do.
+
+    A nanny sets OMP_NUM_THREADS and its like to 1 where nobody set them; that is meant
+    for many small tasks, not for a run that tunes a student.
+    """
+    presets = dask.config.get("distributed.nanny.pre-spawn-environ") or {}
+    threads = {n: str(x) for n, x in presets.items() if n.endswith("_NUM_THREADS")}
+    share_cores(CPU_COUNT, worker.state.nthreads, threads if worker.nanny else {})
