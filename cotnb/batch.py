@@ -17,7 +17,7 @@ from tqdm import tqdm
 from cotnb.grid import Run
 
 DONE, SKIPPED, FAILED = "done", "skipped", "failed"
-ELSEWHERE = "running elsewhere"
+LATER = "later"  # not ended: to be sent off once more, when the others are done
 NOTEBOOK, LOG = "notebook.ipynb", "run.log"  # in a run's folder
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 LOCK = "run.lock"  # in a run's folder, held while it runs
@@ -65,7 +65,10 @@ class Machines(Protocol):
         """Send a run off; `patient` as in `run_one`."""
 
     def outcome(self, run: Run, future: Future) -> Outcome:
-        """How a run ended whose future has; its files are in place by then."""
+        """How a run ended whose future has; its files are in place by then.
+
+        LATER is said of a run once at most.
+        """
 
 
 def run_one(
@@ -93,7 +96,9 @@ def run_one(
             if reason and not stopped():
                 run.failure.write_text(f"{reason}\n")
     except Timeout:
-        return ended(FAILED, "stopped elsewhere") if patient else ended(ELSEWHERE)
+        if not patient:
+            return ended(LATER, "running elsewhere")
+        return ended(FAILED, "stopped while another runner had it")
     except OSError as error:
         return ended(FAILED, f"{error.strerror or error} ({run.folder})")
     return ended(FAILED, reason) if reason else ended(DONE)
@@ -237,8 +242,9 @@ def run_all(
     with bar, machines:
         for outcome in _outcomes(machines, to_do):
             bar.clear()
-            if outcome.state == ELSEWHERE:
-                say(f"{ELSEWHERE} {outcome.run.name}; looked at again at the end")
+            if outcome.state == LATER:
+                name, reason = outcome.run.name, outcome.reason
+                say(f"{reason} {name}; looked at again at the end")
                 continue
             outcomes.append(outcome)
             bar.update()
@@ -247,7 +253,7 @@ def run_all(
 
 
 def _outcomes(machines: Machines, runs: Sequence[Run]) -> Iterator[Outcome]:
-    """Every run's outcome; one that another runner has comes again, waited for."""
+    """Every run's outcome; that of one put off comes again, waited for."""
     for patient in (False, True):
         machines.look()
         futures = {machines.submit(run, patient): run for run in runs}
@@ -256,7 +262,7 @@ def _outcomes(machines: Machines, runs: Sequence[Run]) -> Iterator[Outcome]:
             ended = wait(futures, LOOK_SECONDS, FIRST_COMPLETED).done
             for future in ended:
                 outcome = machines.outcome(futures.pop(future), future)
-                if outcome.state == ELSEWHERE:
+                if outcome.state == LATER:
                     runs.append(outcome.run)
                 yield outcome
             machines.look()

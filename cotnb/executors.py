@@ -2,8 +2,11 @@
 
 import logging
 import os
+import pickle
+import re
 import threading
 import uuid
+from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -11,16 +14,20 @@ from pathlib import Path
 
 from cotnb.batch import (
     FAILED,
+    LATER,
     SKIPPED,
     Outcome,
     plain_line,
     run_one,
 )
 from cotnb.errors import UserError
+from cotnb.files import write_whole
 from cotnb.grid import Run
 
 CONNECT_SECONDS = 5
+ADDRESS = re.compile(r"((tcp|tls)://)?[^/]+:\d+")
 LARGEST_COMPANION = 2**20  # bytes; a file beside a notebook that is sent along
+LACKING = "{} cannot run notebooks: {}; install the project there"
 
 
 class ThisMachine:
@@ -59,7 +66,7 @@ class DaskCluster:
     of a worker's declared resources, such as {"GPU": 1}. A worker that sees our folders
     writes there; from any other, what a run leaves comes back with its outcome.
     Raises UserError, when opened, where Dask is not installed or no scheduler answers;
-    at work, where the first workers cannot import cotnb or the scheduler goes away.
+    at work, where a worker cannot import cotnb or the scheduler goes away.
     """
 
     def __init__(
@@ -73,12 +80,16 @@ class DaskCluster:
         self.deadline = 60 * deadline_minutes
         self.resources = resources
         self.say = say
-        self.tokens: dict[Path, str] = {}  # files that show who shares our folders
+        self.batch = f"cotnb-{uuid.uuid4().hex}"  # a name that nobody else has
+        self.tokens: set[Path] = set()  # files that show who shares our folders
         self.met: set[str] = set()  # addresses of workers
         self.able: int | None = None  # how many workers have what is asked
+        self.begun: Counter[str] = Counter()  # by run: on how many workers
+        self.put_off: set[str] = set()  # runs
 
     def __enter__(self):
         self.client = _connect(self.address)
+        self.client.subscribe_topic(self.batch, lambda e: self.begun.update([e[1]]))
         self.executor = self.client.get_executor(pure=False, resources=self.resources)
         return self
 
@@ -99,7 +110,7 @@ class DaskCluster:
         if bool(able) != bool(self.able) or self.able is None:
             asked = "".join(f" with {n}={x:g}" for n, x in self.resources.items())
             self.say(
-                f"{able} workers{asked} at {self.address}"
+                f"workers{asked} at {self.address}: {able}"
                 if able
                 else f"no worker{asked} at {self.address}; waiting for one to join"
             )
@@ -110,44 +121,35 @@ class DaskCluster:
     def _meet(self, strangers: list[str]) -> None:
         from cotnb.workers import code
 
-        at_start, ours = not self.met, code()
+        ours = code()
         self.met.update(strangers)
         theirs = self.client.run(code, workers=strangers, on_error="return")
         for address, answer in theirs.items():
             if isinstance(answer, ImportError):
-                reason = f"worker {address} cannot run notebooks: {answer}"
-                if at_start:
-                    raise UserError(f"{reason}; install the project there")
-                self.say(f"warning: {reason}; its runs fail")
-            elif isinstance(answer, str) and answer != ours:
+                raise UserError(LACKING.format(f"worker {address}", answer))
+            if isinstance(answer, str) and answer != ours:
                 self.say(f"warning: worker {address} has cotnb {answer}, not {ours}")
 
     def submit(self, run: Run, patient: bool) -> Future:
         from cotnb.workers import run_for_client
 
-        tokens = {}
-        for folder in {run.record.parent, run.folder.parent}:
-            path = self._token(folder)
-            tokens[path] = self.tokens[path]
+        for path in tokens(run, self.batch):
+            self._show(path)
         files = _with_companions(run.notebook)
-        return self.executor.submit(
-            run_for_client, run, patient, self.deadline, tokens, files
-        )
+        call = _Call(run_for_client, run, patient, self.deadline, self.batch, files)
+        key = f"{run.notebook.stem}-{uuid.uuid4()}"
+        return self.executor.submit(pickle.loads, pickle.dumps(call), key=key)
 
-    def _token(self, folder: Path) -> Path:
-        """A file that a worker finds if it shares this folder, and only then."""
-        for path in self.tokens:
-            if path.parent == folder:
-                return path
-        text = uuid.uuid4().hex
-        path = folder / f".{text}.token"
+    def _show(self, token: Path) -> None:
+        if token in self.tokens:
+            return
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
+            token.parent.mkdir(parents=True, exist_ok=True)
+            token.write_text(self.batch)
         except OSError as error:
-            raise UserError(f"{folder}: {error.strerror}; choose another") from None
-        self.tokens[path] = text
-        return path
+            reason = f"{error.strerror}; choose another folder"
+            raise UserError(f"{token.parent}: {reason}") from None
+        self.tokens.add(token)
 
     def outcome(self, run: Run, future: Future) -> Outcome:
         """A run's outcome, once what came back with it is in place."""
@@ -161,11 +163,34 @@ class DaskCluster:
                 "finished is kept, and the same command goes on from here"
             ) from None
         except KilledWorker as error:
-            died = f"{error.allowed_failures + 1} workers died with it"
-            outcome = _lost(run, f"given up, as {died}; see their logs")
+            outcome = self._killed(run, error.allowed_failures + 1)
+        except ImportError as error:
+            raise UserError(LACKING.format("a worker", error)) from None
         except Exception as error:  # such as another version's: the others go on
             outcome = _lost(run, plain_line(f"{type(error).__name__}: {error}"))
-        return keep(outcome) if outcome.files else outcome
+        return _keep(outcome) if outcome.files else outcome
+
+    def _killed(self, run: Run, workers: int) -> Outcome:
+        """Dask gives up what was on workers that died, what only waited there too."""
+        if self.begun[run.name] < workers and run.name not in self.put_off:
+            self.put_off.add(run.name)
+            return Outcome(run, LATER, 0, "lost with its workers:")
+        reason = f"given up, as {workers} workers died with it; see their logs"
+        return _lost(run, reason)
+
+
+class _Call:
+    """A call that is made where it is unpickled.
+
+    Dask ends a worker that cannot import what its task is made of; so, without cotnb,
+    it is the task that fails.
+    """
+
+    def __init__(self, function: Callable, *arguments):
+        self.function, self.arguments = function, arguments
+
+    def __reduce__(self):
+        return self.function, self.arguments
 
 
 def _connect(address: str):
@@ -176,15 +201,24 @@ def _connect(address: str):
         raise UserError(
             "--scheduler: Dask is not installed; pip install -r requirements-dask.txt"
         ) from None
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # we say what matters
+    for name in ("distributed", "distributed.client"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # we say it in a line
+    if not ADDRESS.fullmatch(address):
+        raise UserError(f"--scheduler {address}: expected such as tcp://host:8786")
     try:
         return Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
-    except (OSError, ValueError) as error:
+    except OSError as error:
         reason = plain_line(str(error))
         raise UserError(
             f"--scheduler {address}: no Dask scheduler answers there ({reason}); start "
             "one with: dask scheduler"
         ) from None
+
+
+def tokens(run: Run, batch: str) -> list[Path]:
+    """Files, holding the batch's name, that who shares a run's folders can read."""
+    folders = {run.record.parent, run.folder.parent}
+    return [folder / f".{batch}.token" for folder in folders]
 
 
 def _with_companions(notebook: Path) -> dict[str, bytes]:
@@ -204,13 +238,11 @@ def _lost(run: Run, reason: str) -> Outcome:
     return Outcome(run, FAILED, 0, reason, {run.failure.name: f"{reason}\n".encode()})
 
 
-def keep(outcome: Outcome) -> Outcome:
+def _keep(outcome: Outcome) -> Outcome:
     """Put in place what came back with an outcome, the record last.
 
     A run that another runner finished meanwhile stays as that one left it.
     """
-    from cotnb.results import write_whole  # here, as it loads pandas
-
     run = outcome.run
     bare = replace(outcome, files={}, record=b"")
     if run.done:

@@ -25,8 +25,8 @@ def render_notebook(path: Path, given: dict, keep: bool = True) -> None:
     import papermill
     from papermill.exceptions import PapermillExecutionError
 
+    from cotnb.files import write_whole
     from cotnb.kernels import ipc_kernels
-    from cotnb.results import write_whole
 
     with tempfile.TemporaryDirectory() as scratch, ipc_kernels() as (manager, _):
         executed = Path(scratch) / path.name

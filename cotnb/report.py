@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from cotnb.errors import UserError
+from cotnb.files import write_whole
 from cotnb.plots import (
     FORMAT_LABELS,
     STYLE,
@@ -12,7 +13,7 @@ from cotnb.plots import (
     verdict_board,
 )
 from cotnb.profiles import load_profile, profile_names
-from cotnb.results import pool_seeds, write_whole
+from cotnb.results import pool_seeds
 
 BEGIN = "<!-- results:begin -->"
 END = "<!-- results:end -->"

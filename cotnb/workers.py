@@ -6,36 +6,33 @@ from dataclasses import replace
 from pathlib import Path
 
 import dask
+from dask.system import CPU_COUNT
 from distributed import Status, Worker, get_worker
-from distributed.system import CPU_COUNT
 
 import cotnb
 from cotnb.batch import LOCK, Outcome, run_one
-from cotnb.executors import share_cores
+from cotnb.executors import share_cores, tokens
+from cotnb.files import current_commit
 from cotnb.grid import Run
-from cotnb.results import current_commit
 
 LEAVING = (Status.closing, Status.closed, Status.failed)
 
 
 def code() -> str:
     """Which cotnb is here: its version and commit."""
-    return f"{cotnb.__version__} at {current_commit()[:7]}"
+    commit, changes, _ = current_commit().partition("+changes")
+    return f"{cotnb.__version__} at {commit[:7]}{changes}"
 
 
 def run_for_client(
-    run: Run,
-    patient: bool,
-    deadline: float,
-    tokens: dict[Path, str],
-    files: dict[str, bytes],
+    run: Run, patient: bool, deadline: float, batch: str, files: dict[str, bytes]
 ) -> Outcome:
     """`run_one` on a worker, until the client gives the run up or goes away.
 
-    tokens: files of the client's folders and what is in them. files: the notebook and
-    what lies beside it, by name. A worker that reads the same from the client's paths
-    shares its folders and runs there, as any runner does; another runs in a folder of
-    its own, and the outcome holds what the run left there.
+    batch: the client's name for its call, told when the run begins. files: the notebook
+    and what lies beside it, by name. A worker that finds the client's tokens and
+    notebook at the client's paths shares its folders and runs there, as any runner
+    does; another runs in a folder of its own, and the outcome holds what it left there.
     """
     worker = get_worker()
     key = worker.get_current_task()
@@ -45,8 +42,9 @@ def run_for_client(
         given_up = task is None or task.state == "cancelled"
         return given_up or worker.status in LEAVING
 
+    worker.log_event(batch, run.name)
     _share_cores(worker)
-    if _shares_folders(run, tokens, files):
+    if _shares_folders(run, batch, files[run.notebook.name]):
         return run_one(run, patient, deadline, stopped)
     with tempfile.TemporaryDirectory(
         prefix="run-", dir=worker.local_directory, ignore_cleanup_errors=True
@@ -60,12 +58,12 @@ def run_for_client(
         return replace(outcome, run=run, files=_left(own.folder), record=record)
 
 
-def _shares_folders(run: Run, tokens: dict[Path, str], files: dict[str, bytes]) -> bool:
+def _shares_folders(run: Run, batch: str, notebook: bytes) -> bool:
     try:
-        return all(
-            path.read_text() == text and os.access(path.parent, os.W_OK)
-            for path, text in tokens.items()
-        ) and (run.notebook.read_bytes() == files[run.notebook.name])
+        return run.notebook.read_bytes() == notebook and all(
+            token.read_text() == batch and os.access(token.parent, os.W_OK)
+            for token in tokens(run, batch)
+        )
     except OSError:
         return False
 

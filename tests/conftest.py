@@ -3,6 +3,7 @@
 import os
 
 import pytest
+from tiny_grid import BODY, PARAMETERS, PROFILE, RECORD, write_notebook
 
 os.environ["COTNB_BATCH"] = "1"  # no progress bars
 os.environ["HF_HUB_OFFLINE"] = "1"  # a test never waits for the hub
@@ -19,3 +20,16 @@ def cache(tmp_path_factory):
         del os.environ["COTNB_CACHE"]
     else:
         os.environ["COTNB_CACHE"] = before
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A folder with one tiny notebook, and a profile smoke that gives it nothing."""
+    for name in ("notebooks", "profiles"):
+        (tmp_path / name).mkdir()
+    body = BODY.format(log=str(tmp_path / "log"))
+    path = tmp_path / "notebooks" / "00_start_here.ipynb"
+    write_notebook(path, PARAMETERS, body, RECORD)
+    (tmp_path / "profiles" / "smoke.yaml").write_text(PROFILE)
+    monkeypatch.setenv("COTNB_PROFILES", str(tmp_path / "profiles"))
+    return tmp_path

@@ -9,67 +9,13 @@ import sys
 import time
 from pathlib import Path
 
-import nbformat
 import pytest
+from tiny_grid import PARAMETERS, command, records, started, wait_until, write_notebook
 
 from cotnb.errors import UserError
 from cotnb.notebook_parameters import check, read_parameters, values
 
 PROJECT = Path(__file__).resolve().parent.parent
-PARAMETERS = """\
-profile = "smoke"  # where the record belongs
-seed = 0  # of everything drawn
-record = ""  # the record's file
-output = ""  # the folder for predictions
-name = "plain"  # what happens
-wait = 0.0  # seconds
-flag = False  # a truth value
-"""
-BODY = """\
-import json, os, pathlib, signal, time
-with open({log!r}, "a") as log:
-    log.write(f"{{seed}}\\n")
-time.sleep(wait)
-if name == "raise":
-    raise ValueError("no such luck")
-if name == "die":
-    os.kill(os.getpid(), signal.SIGKILL)
-"""
-RECORD = """\
-if name == "full":
-    raise OSError(28, "No space left on device")
-if name != "forget":
-    path = pathlib.Path(record)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    threads = os.environ["OMP_NUM_THREADS"]
-    done = {"run": path.stem, "finished": "now", "threads": threads}
-    path.with_suffix(".tmp").write_text(json.dumps(done))
-    os.replace(path.with_suffix(".tmp"), path)
-"""
-
-
-def write_notebook(path: Path, *sources: str) -> Path:
-    cells = [nbformat.v4.new_code_cell(source) for source in sources]
-    cells[0].metadata["tags"] = ["parameters"]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
-    return path
-
-
-@pytest.fixture
-def place(tmp_path):
-    """A folder with one notebook and the options that point the runner to it."""
-    folder = tmp_path / "notebooks"
-    folder.mkdir()
-    body = BODY.format(log=str(tmp_path / "log"))
-    write_notebook(folder / "00_start_here.ipynb", PARAMETERS, body, RECORD)
-    return tmp_path
-
-
-def command(place: Path, *words: str) -> list[str]:
-    options = []
-    for name in ("results", "runs", "notebooks"):
-        options += [f"--{name}", str(place / name)]
-    return [sys.executable, "-m", "cotnb", words[0], *options, *words[1:]]
 
 
 def cotnb(place: Path, *words: str, **settings):
@@ -84,33 +30,6 @@ def cotnb(place: Path, *words: str, **settings):
         env=environment,
         **settings,
     )
-
-
-def started(place: Path) -> list[str]:
-    log = place / "log"
-    return log.read_text().split() if log.exists() else []
-
-
-def wait_until(happened, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.05)
-
-
-def records(place: Path) -> list[Path]:
-    return sorted((place / "results").glob("smoke/records/*.json"))
-
-
-# the notebook's parameters of profile smoke are not this fixture's: none are given
-@pytest.fixture(autouse=True)
-def plain_profile(monkeypatch, tmp_path):
-    folder = tmp_path / "profiles"
-    folder.mkdir()
-    (folder / "smoke.yaml").write_text(
-        "description: for tests\nseeds: [0]\nnotebooks:\n  00_start_here: {}\n"
-    )
-    monkeypatch.setenv("COTNB_PROFILES", str(folder))
 
 
 def test_four_at_once_are_done_and_then_skipped(place):
@@ -294,6 +213,9 @@ def test_a_stopped_render_says_so(place, number):
         (["-p", "wait=soon"], "wait is 'soon'; expected float"),
         (["-p", "wait=nan"], "wait is nan; expected float"),
         (["--jobs", "-1"], "--jobs"),
+        (["--jobs", "2", "--scheduler", "tcp://a:1"], "--jobs: with --scheduler"),
+        (["--resources", "GPU=1"], "--resources: for --scheduler"),
+        (["--resources", "GPU", "--scheduler", "a"], "'GPU': expected name=number"),
         (["-p", "flag=1"], "flag is '1'; expected bool"),
         (["-p", "seed=3"], "seed: set by the runner"),
         (["-p", "name"], "expected name=value"),
