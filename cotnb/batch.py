@@ -65,10 +65,7 @@ class Machines(Protocol):
         """Send a run off; `patient` as in `run_one`."""
 
     def outcome(self, run: Run, future: Future) -> Outcome:
-        """How a run ended whose future has; its files are in place by then.
-
-        LATER is said of a run once at most.
-        """
+        """How a run ended whose future has; its files are in place by then."""
 
 
 def run_one(
@@ -262,7 +259,9 @@ def _outcomes(machines: Machines, runs: Sequence[Run]) -> Iterator[Outcome]:
             ended = wait(futures, LOOK_SECONDS, FIRST_COMPLETED).done
             for future in ended:
                 outcome = machines.outcome(futures.pop(future), future)
-                if outcome.state == LATER:
+                if outcome.state == LATER and patient:
+                    futures[machines.submit(outcome.run, patient)] = outcome.run
+                elif outcome.state == LATER:
                     runs.append(outcome.run)
                 yield outcome
             machines.look()

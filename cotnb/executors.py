@@ -1,5 +1,6 @@
 """Where runs go: threads of this machine, or the workers of a Dask cluster."""
 
+import json
 import logging
 import os
 import pickle
@@ -107,13 +108,10 @@ class DaskCluster:
             all(worker["resources"].get(n, 0) >= x for n, x in self.resources.items())
             for worker in workers.values()
         )
-        if bool(able) != bool(self.able) or self.able is None:
+        if self.able is None or bool(able) != bool(self.able):
             asked = "".join(f" with {n}={x:g}" for n, x in self.resources.items())
-            self.say(
-                f"workers{asked} at {self.address}: {able}"
-                if able
-                else f"no worker{asked} at {self.address}; waiting for one to join"
-            )
+            waiting = "" if able else "; waiting for one to join"
+            self.say(f"workers{asked} at {self.address}: {able}{waiting}")
         self.able = able
         if strangers := workers.keys() - self.met:
             self._meet(sorted(strangers))
@@ -123,7 +121,10 @@ class DaskCluster:
 
         ours = code()
         self.met.update(strangers)
-        theirs = self.client.run(code, workers=strangers, on_error="return")
+        try:
+            theirs = self.client.run(code, workers=strangers, on_error="return")
+        except OSError:  # the scheduler is gone, as the runs' futures tell
+            return
         for address, answer in theirs.items():
             if isinstance(answer, ImportError):
                 raise UserError(LACKING.format(f"worker {address}", answer))
@@ -135,7 +136,8 @@ class DaskCluster:
 
         for path in tokens(run, self.batch):
             self._show(path)
-        files = _with_companions(run.notebook)
+        files = {run.notebook.name: without_outputs(run.notebook)}
+        files |= _companions(run.notebook)
         call = _Call(run_for_client, run, patient, self.deadline, self.batch, files)
         key = f"{run.notebook.stem}-{uuid.uuid4()}"
         return self.executor.submit(pickle.loads, pickle.dumps(call), key=key)
@@ -221,16 +223,24 @@ def tokens(run: Run, batch: str) -> list[Path]:
     return [folder / f".{batch}.token" for folder in folders]
 
 
-def _with_companions(notebook: Path) -> dict[str, bytes]:
-    """A notebook, and the small files beside it that it may read; bytes by name."""
-    beside = [
-        path
+def without_outputs(notebook: Path) -> bytes:
+    """A notebook's file as it is run; outputs of other days are most of its bytes."""
+    content = json.loads(notebook.read_bytes())
+    for cell in content["cells"]:
+        if "outputs" in cell:
+            cell["outputs"] = []
+    return json.dumps(content).encode()
+
+
+def _companions(notebook: Path) -> dict[str, bytes]:
+    """The small files beside a notebook, which it may read; bytes by name."""
+    return {
+        path.name: path.read_bytes()
         for path in notebook.parent.iterdir()
         if path.is_file()
         and path.suffix != ".ipynb"
         and path.stat().st_size <= LARGEST_COMPANION
-    ]
-    return {path.name: path.read_bytes() for path in (notebook, *beside)}
+    }
 
 
 def _lost(run: Run, reason: str) -> Outcome:

@@ -11,7 +11,7 @@ from distributed import Status, Worker, get_worker
 
 import cotnb
 from cotnb.batch import LOCK, Outcome, run_one
-from cotnb.executors import share_cores, tokens
+from cotnb.executors import share_cores, tokens, without_outputs
 from cotnb.files import current_commit
 from cotnb.grid import Run
 
@@ -60,11 +60,11 @@ def run_for_client(
 
 def _shares_folders(run: Run, batch: str, notebook: bytes) -> bool:
     try:
-        return run.notebook.read_bytes() == notebook and all(
+        return without_outputs(run.notebook) == notebook and all(
             token.read_text() == batch and os.access(token.parent, os.W_OK)
             for token in tokens(run, batch)
         )
-    except OSError:
+    except (OSError, ValueError):
         return False
 
 

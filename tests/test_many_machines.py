@@ -164,7 +164,8 @@ def test_a_run_waits_for_what_it_asks_and_other_code_is_told(cluster, place):
     cluster.worker()
     client = cluster.run("--resources", "GPU=1")
     said = client.stdout.readline()
-    assert said.startswith("no worker with GPU=1 at tcp://")
+    assert said.startswith("workers with GPU=1 at tcp://")
+    assert said.endswith(": 0; waiting for one to join\n")
     cluster.worker("--resources", "GPU=1", PYTHONPATH=str(place / "other"))
     output, errors = client.communicate(timeout=60)
     assert client.returncode == 0, errors

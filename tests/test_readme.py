@@ -75,7 +75,8 @@ def test_the_requirements_hold_what_the_package_imports():
         found = re.findall(r"^\s*(?:from|import) (\w+)", path.read_text(), re.M)
         imported |= set(found)
     third_party = imported - set(sys.stdlib_module_names) - {"cotnb"}
-    required = (PROJECT / "requirements.txt").read_text().replace("-", "_").lower()
+    files = PROJECT.glob("requirements*.txt")
+    required = "".join(p.read_text() for p in files).replace("-", "_").lower()
     names = {
         "ipykernel": "jupyterlab",
         "jupyter_core": "jupyterlab",
@@ -83,6 +84,7 @@ def test_the_requirements_hold_what_the_package_imports():
         "huggingface_hub": "transformers",
         "numpy": "pandas",
     }
+    names |= {"dask": "distributed"}
     names |= {"tokenizers": "transformers", "safetensors": "transformers"}
     names |= {"jupyter_client": "papermill", "nbclient": "papermill"}
     names |= {"nbformat": "papermill", "zmq": "papermill", "traitlets": "papermill"}
