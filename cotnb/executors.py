@@ -10,17 +10,11 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from cotnb.batch import (
-    FAILED,
-    LATER,
-    SKIPPED,
-    Outcome,
-    plain_line,
-    run_one,
-)
+from cotnb.batch import FAILED, LATER, SKIPPED, Outcome, plain_line, run_one
 from cotnb.errors import UserError
 from cotnb.files import write_whole
 from cotnb.grid import Run
@@ -103,7 +97,16 @@ class DaskCluster:
 
     def look(self) -> None:
         """Say when nobody can run what is asked, and who has another cotnb."""
-        workers = self.client.scheduler_info()["workers"]
+        with suppress(OSError):  # the scheduler is gone, as the runs' futures tell
+            # not scheduler_info(), which now and then answers that there are none
+            ask = self.client.scheduler.identity
+            workers = self.client.sync(ask, n_workers=-1)["workers"]
+            self._count(workers)
+            if strangers := workers.keys() - self.met:
+                self._meet(sorted(strangers))
+
+    def _count(self, workers: dict[str, dict]) -> None:
+        """Say how many workers have what is asked, when that turns to none or back."""
         able = sum(
             all(worker["resources"].get(n, 0) >= x for n, x in self.resources.items())
             for worker in workers.values()
@@ -113,18 +116,13 @@ class DaskCluster:
             waiting = "" if able else "; waiting for one to join"
             self.say(f"workers{asked} at {self.address}: {able}{waiting}")
         self.able = able
-        if strangers := workers.keys() - self.met:
-            self._meet(sorted(strangers))
 
     def _meet(self, strangers: list[str]) -> None:
         from cotnb.workers import code
 
         ours = code()
         self.met.update(strangers)
-        try:
-            theirs = self.client.run(code, workers=strangers, on_error="return")
-        except OSError:  # the scheduler is gone, as the runs' futures tell
-            return
+        theirs = self.client.run(code, workers=strangers, on_error="return")
         for address, answer in theirs.items():
             if isinstance(answer, ImportError):
                 raise UserError(LACKING.format(f"worker {address}", answer))
