@@ -1,10 +1,11 @@
 """Kernels of a batch: this interpreter's own, over sockets that never collide.
 
-A notebook's first seconds go into importing torch and transformers. A batch imports
-them once, in a server process that does nothing else, and forks each kernel from it.
+A notebook spends its first seconds importing torch and transformers. A long batch does
+that once, in a server process that does nothing else, and forks kernels from it.
 """
 
 import contextlib
+import itertools
 import multiprocessing
 import os
 import signal
@@ -18,6 +19,8 @@ from jupyter_client.provisioning import LocalProvisioner
 
 LONGEST_FOLDER = 80  # sockets lie in it, and systems allow their paths 104 bytes
 FORKED = "cotnb-forked"  # as pyproject.toml names ForkedProvisioner
+STARTED_ANEW = 2  # kernels of this process, before the others are forked
+_started = itertools.count()
 
 
 @contextlib.contextmanager
@@ -39,10 +42,13 @@ def ipc_kernels():
                 super().__init__(**settings)
                 self.transport = "ipc"
                 self.connection_file = str(Path(folder) / "kernel.json")
+                self.own_spec = KernelSpec(
+                    **{**get_kernel_dict(), "metadata": _how_to_start()}
+                )
 
             @property
             def kernel_spec(self):
-                return KernelSpec(**{**get_kernel_dict(), "metadata": _how_to_start()})
+                return self.own_spec
 
             async def _async_post_start_kernel(self, **settings):
                 await super()._async_post_start_kernel(**settings)
@@ -54,9 +60,14 @@ def ipc_kernels():
 
 
 def _how_to_start() -> dict:
-    """By a fork where there is one and we may have children, else as a new process."""
+    """As a new process; from the third on by a fork, where that can be.
+
+    The server takes as long to start as a notebook's imports: few runs gain nothing.
+    """
+    many = next(_started) >= STARTED_ANEW
     can = "forkserver" in multiprocessing.get_all_start_methods()
-    if not can or multiprocessing.current_process().daemon:
+    may = not multiprocessing.current_process().daemon  # which can have no children
+    if not (many and can and may) or len(tempfile.gettempdir()) > LONGEST_FOLDER - 40:
         return {}
     return {"kernel_provisioner": {"provisioner_name": FORKED}}
 

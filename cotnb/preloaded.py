@@ -3,7 +3,9 @@
 See `kernels.ForkedProvisioner`.
 """
 
+import logging
 import os
+import sys
 
 # before matplotlib is imported, as a kernel does
 os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
@@ -16,3 +18,16 @@ from transformers import LlamaForCausalLM, T5ForConditionalGeneration  # noqa: F
 import cotnb.experiment
 import cotnb.report
 import cotnb.training  # noqa: F401
+
+
+class _Stderr:
+    """sys.stderr as it is when something is written: a kernel puts its own there."""
+
+    def __getattr__(self, name: str):
+        return getattr(sys.stderr, name)
+
+
+for _name in (None, "transformers", "datasets"):
+    for _handler in logging.getLogger(_name).handlers:
+        if isinstance(_handler, logging.StreamHandler):
+            _handler.setStream(_Stderr())
