@@ -1,5 +1,7 @@
 """The one table of tasks: a name, its loader, its splits."""
 
+from functools import partial
+
 from cotnb.errors import UserError
 from cotnb.tasks.example import Example
 from cotnb.tasks.gsm_symbolic import load_gsm_symbolic
@@ -11,6 +13,7 @@ from cotnb.tasks.hub import (
     load_multiarith,
     load_svamp,
 )
+from cotnb.tasks.micro_bbh import MICRO_BBH, load_micro_bbh
 from cotnb.tasks.micro_coin_flip import load_micro_coin_flip
 from cotnb.tasks.micro_world import load_micro_world
 
@@ -18,6 +21,7 @@ GENERATED = {
     "micro_world": load_micro_world,
     "micro_coin_flip": load_micro_coin_flip,
     "gsm_symbolic": load_gsm_symbolic,
+    **{f"micro_bbh_{task}": partial(load_micro_bbh, task) for task in MICRO_BBH},
 }
 STORED = {"gsm8k": load_gsm8k, "svamp": load_svamp, "multiarith": load_multiarith}
 GENERATED_SIZE = 500
