@@ -104,7 +104,7 @@ def _choices(text: str, after_mark: bool) -> list[str]:
     bracketed = re.findall(r"\(([A-Za-z])\)", text)
     if bracketed:
         return [letter.upper() for letter in bracketed]
-    bare = r"\s*([A-Z])(?:\)|\.|,|:|\s*$|\s*\n)"
+    bare = r"\s*([A-Z])\s*(?:\)|\.|,|:|$|\n)"  # "A ." as some tokenizers decode it
     start = re.match(bare, text)
     if start:
         return [start[1]]

@@ -65,6 +65,7 @@ def test_near_misses_are_wrong(text, answer):
         ("D", "D"),
         ("D) because", "D"),
         ("(A) is wrong, so it is (B)", "B"),
+        ("The answer is C .", "C"),
         ("A dog barked", None),
         ("The answer is A dog", None),
     ],
