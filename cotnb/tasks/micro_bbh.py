@@ -23,7 +23,7 @@ from cotnb.tasks.micro_bbh_problem import LETTERS, Problem, pick, sample
 from cotnb.tasks.micro_world import split_of
 
 MICRO_BBH_SPLITS = ("train", "dev", "test")
-_TRIES = 5_000
+_TRIES = 2_000
 _MODULES = (micro_bbh_logic, micro_bbh_numbers, micro_bbh_state, micro_bbh_words)
 _YES_NO, _ABC, _ANY = ("yes", "no"), tuple(LETTERS), (None,)
 

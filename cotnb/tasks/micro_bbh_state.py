@@ -28,9 +28,9 @@ _EMPTY = "empty"
 
 
 def dyck_languages(rng: np.random.Generator, difficulty: int, answer: None) -> Problem:
-    """Brackets to close: `difficulty` are open after up to three closed pairs."""
+    """Brackets to close: `difficulty` stay open, two or three pairs do not."""
     symbols, steps, stack = [], [], []
-    for opens in _openings(rng, difficulty, pairs=pick(rng, (1, 2, 3))):
+    for opens in _openings(rng, difficulty, pairs=pick(rng, (2, 3, 3))):
         if opens:
             symbols.append(pick(rng, list(CLOSING)))
             stack.append(symbols[-1])
