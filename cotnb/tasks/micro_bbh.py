@@ -4,6 +4,10 @@ The kinds of question and the forms of the answers are those of Suzgun et al. 20
 "Challenging BIG-Bench Tasks and Whether Chain-of-Thought Can Solve Them" (arXiv
 2210.09261); sentences, words and numbers are our own, few and short, so that a very
 small model can learn them. A student's general ability is measured on them.
+
+Every task has more than 5,000 questions, most have millions. Alone, a few of the lowest
+difficulties have fewer: dyck_languages 3,904, boolean_expressions 4,320, and navigate
+864 that lead back to the start.
 """
 
 from collections.abc import Callable, Sequence

@@ -171,25 +171,27 @@ def logical_deduction(
     count = 4 if difficulty == 3 else 3
     places = places if count == 4 else (*places[:2], places[3])
     order = sample(rng, things, count)
-    facts = _facts(rng, count, placed={1: (0,), 2: (1,), 3: (0, 1)}[difficulty])
-    told, steps, stated = [], [], set()
-    for low, high in facts:
+    named = [f"{the}{thing}" for thing in order]
+    told, steps, asked = [], [], set(range(count))
+    for low, high in _facts(
+        rng, count, placed={1: (0,), 2: (1,), 3: (0, 1)}[difficulty]
+    ):
         if high is None:
-            stated.add(low)
-            told.append(sentence(f"{the}{order[low]} {places[low]}."))
+            asked.remove(low)
+            told.append(sentence(f"{named[low]} {places[low]}."))
             steps.append(told[-1])
             continue
-        a, b = the + order[low], the + order[high]
-        flip = rng.random() < 0.5
-        told.append(sentence(f"{b} {after} {a}." if flip else f"{a} {before} {b}."))
+        forward, backward = (low, before, high), (high, after, low)
+        a, comes, b = pick(rng, (forward, backward))
+        told.append(sentence(f"{named[a]} {comes} {named[b]}."))
         steps.append(f"{order[low]} < {order[high]}.")
-    asked = pick(rng, [place for place in range(count) if place not in stated])
+    place = pick(rng, sorted(asked))
     steps.append(_ORDER_STEP.format(order=" < ".join(order)))
-    steps.append(sentence(f"{the}{order[asked]} {places[asked]}."))
+    steps.append(sentence(f"{named[place]} {places[place]}."))
     shown = opening.format(things=listing(sample(rng, order, count)))
-    text = " ".join([shown, *told, f"{who} {places[asked]}?"])
-    wrong = sample(rng, [thing for thing in order if thing != order[asked]], 2)
-    return choice_problem(text, order[asked], wrong, answer, steps)
+    text = " ".join([shown, *told, f"{who} {places[place]}?"])
+    wrong = sample(rng, [thing for thing in order if thing != order[place]], 2)
+    return choice_problem(text, order[place], wrong, answer, steps)
 
 
 def _facts(
@@ -229,16 +231,8 @@ _FOLLOWS = {True: "The conclusion follows.", False: "The conclusion does not fol
 
 
 def formal_fallacies(rng: np.random.Generator, difficulty: int, answer: str) -> Problem:
-    """One or two rules about all of a kind, a fact about a person, and a conclusion."""
-    while True:
-        # A rule (i, j, positive): every i is a j, or no i is a j.
-        rules = [(i, i + 1, bool(rng.random() < 0.6)) for i in range(difficulty)]
-        ends = [0, difficulty]
-        premise, conclusion = (
-            (kind, bool(rng.integers(2))) for kind in sample(rng, ends, 2)
-        )
-        if _entails(rules, premise, conclusion) == (answer == "valid"):
-            break
+    """`difficulty` rules about all of a kind, a fact about a person, a conclusion."""
+    rules, premise, conclusion = _argument(rng, difficulty, answer == "valid")
     *names, who = sample(rng, _NAMES, difficulty + 2)
     kinds = [f"{pick(rng, _RELATIONS)} of {name}" for name in names]
 
@@ -250,15 +244,28 @@ def formal_fallacies(rng: np.random.Generator, difficulty: int, answer: str) -> 
         for i, j, positive in sample(rng, rules, difficulty)
     ]
     told += [f"{say(premise)}.", _SO.format(fact=say(conclusion))]
-    steps = [f"{say(premise)}."]
-    known = premise
-    while (new := _next_fact(rules, known)) is not None:
-        steps.append(_SO.format(fact=say(new)))
-        rules = [rule for rule in rules if {known[0], new[0]} != set(rule[:2])]
-        known = new
-    steps.append(_FOLLOWS[answer == "valid"])
+    steps = [
+        f"{say(premise)}.",
+        *(_SO.format(fact=say(fact)) for fact in _consequences(rules, premise)),
+        _FOLLOWS[answer == "valid"],
+    ]
     question = " ".join([*told, _ASK_VALID]) + VALID_OR_INVALID
     return Problem(question, answer, tuple(steps))
+
+
+def _argument(rng: np.random.Generator, length: int, valid: bool) -> tuple:
+    """Rules, premise and conclusion of a valid or an invalid argument.
+
+    A rule (i, j, positive) says: every i is a j, or no i is a j. A fact (i, positive)
+    says: the person is an i, or is none.
+    """
+    while True:
+        rules = [(i, i + 1, bool(rng.random() < 0.6)) for i in range(length)]
+        premise, conclusion = (
+            (kind, bool(rng.integers(2))) for kind in sample(rng, (0, length), 2)
+        )
+        if _entails(rules, premise, conclusion) == valid:
+            return rules, premise, conclusion
 
 
 def _entails(rules: list, premise: tuple[int, bool], conclusion: tuple) -> bool:
@@ -272,15 +279,20 @@ def _entails(rules: list, premise: tuple[int, bool], conclusion: tuple) -> bool:
     )
 
 
-def _next_fact(rules: list, known: tuple[int, bool]) -> tuple[int, bool] | None:
-    """What one rule, or its contrapositive, makes of a known fact."""
-    kind, is_one = known
-    for i, j, positive in rules:
+def _consequences(rules: list, premise: tuple[int, bool]) -> list[tuple[int, bool]]:
+    """The facts that follow from the premise by rules and their contrapositives."""
+    facts = []
+    kind, is_one = premise
+    # From the first kind the rules are followed forward, from the last one backward.
+    for i, j, positive in rules if kind == 0 else reversed(rules):
         if kind == i and is_one:
-            return j, positive
-        if kind == j and is_one != positive:
-            return i, False
-    return None
+            kind, is_one = j, positive
+        elif kind == j and is_one != positive:
+            kind, is_one = i, False
+        else:
+            break
+        facts.append((kind, is_one))
+    return facts
 
 
 def vocabulary() -> list[str]:

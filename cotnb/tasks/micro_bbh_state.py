@@ -70,7 +70,8 @@ _BACK = {"yes": "({x}, {y}) is the start.", "no": "({x}, {y}) is not the start."
 def navigate(rng: np.random.Generator, difficulty: int, answer: str) -> Problem:
     """Do `difficulty` + 2 moves, with turns or without, lead back to the start?
 
-    Most of the ways that do not lead back are one move away from a way that does.
+    Every way that does not lead back is one move away from a way that does, so that a
+    look at the directions alone does not tell them apart.
     """
     while True:
         moves = _way_back(rng, difficulty + 2)
