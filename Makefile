@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 COTNB := $(VENV)/bin/python -m cotnb
 
-.PHONY: help install run test lint lab render
+.PHONY: help install run test lint lab render bench
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
@@ -32,3 +32,11 @@ lab: install ## open the notebooks
 
 render: install ## run the teaching notebooks again and keep their outputs
 	$(COTNB) render
+
+$(VENV)/installed-bench: $(VENV)/installed benchmarks/requirements.txt
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  -r benchmarks/requirements.txt
+	@touch $@
+
+bench: $(VENV)/installed-bench ## speed, side by side with what you would run instead
+	$(VENV)/bin/python -m benchmarks
