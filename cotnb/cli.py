@@ -149,12 +149,17 @@ def aggregate(
     ] = None,
 ) -> None:
     """Make scores.csv and claims.csv of a profile's records."""
+    from cotnb.costs import tuning_costs
     from cotnb.report import update_readme
     from cotnb.results import aggregate as make_tables
+    from cotnb.results import read_records
 
     tables = make_tables(results, profile, notebooks / "claims.yaml")
     for path in tables.values():
         print(path)
+    costs = tuning_costs(read_records(results / profile))
+    if costs.asked:
+        print(costs.line())
     if readme:
         update_readme(readme, results)
         print(readme)

@@ -12,6 +12,7 @@ from cotnb.paths import project_folder
 from cotnb.results import Score, write_record
 from cotnb.students import Student
 from cotnb.tasks import Example, load_task
+from cotnb.training import tunings_asked
 
 
 def load_test_sets(
@@ -105,4 +106,5 @@ def record_run(
         seed=names["seed"],
         scores=scores,
         started=started,
+        extra={"tunings": tunings_asked()},
     )

@@ -35,6 +35,7 @@ from cotnb.students import Student, default_device, load_student, open_student, 
 
 CHECKPOINTS_A_TUNING = 4
 DONE = "tuning.json"
+_asked: list[dict] = []
 LOGITS_AT_ONCE = 256  # rows of logits that are fp32 at one time
 
 
@@ -52,10 +53,23 @@ def tune(student_name: str, pairs: Sequence[Pair], recipe: Recipe) -> Student:
     folder = cache_folder() / "students" / name
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{folder}.lock"):
-        if not (folder / DONE).is_file():
+        trained = not (folder / DONE).is_file()
+        if trained:
             _train_into(folder, base, pairs, recipe)
             base = load_student(student_name)  # training changed this one in place
-        return _load_tuned(base, folder)
+        student = _load_tuned(base, folder)
+    seconds = tuning_history(student)["seconds"]
+    _asked.append({"tuning": name, "trained": trained, "seconds": seconds})
+    return student
+
+
+def tunings_asked() -> list[dict]:
+    """What `tune` was asked for in this process, in order, for a run's record.
+
+    Keys: tuning, its name; trained, or else read from the cache; seconds, that training
+    it took whenever that was.
+    """
+    return list(_asked)
 
 
 def tuning_history(student: Student) -> dict:

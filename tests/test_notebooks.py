@@ -1,6 +1,7 @@
 """Notebooks: their shape, their cleanliness, and `smoke` run end to end."""
 
 import json
+import re
 import statistics
 import subprocess
 import sys
@@ -108,12 +109,19 @@ def smoke(tmp_path_factory):
     assert done.returncode == 0, done.stdout + done.stderr
     for word in ("aggregate", "verdicts"):
         tables = [*command, word, "--profile", "smoke", *places]
-        subprocess.run(tables, check=True, capture_output=True)
+        told = subprocess.run(tables, check=True, capture_output=True, text=True)
+        (place / f"{word}.txt").write_text(told.stdout)
     return place, seconds
 
 
 def test_smoke_takes_less_than_90_seconds(smoke):
     assert smoke[1] < 90
+
+
+def test_runs_say_what_they_trained_and_what_they_read(smoke):
+    told = (smoke[0] / "aggregate.txt").read_text()
+    [line] = [line for line in told.splitlines() if line.startswith("tunings: ")]
+    assert re.fullmatch(r"tunings: 3 asked for, [0-3] trained; the cache .* h", line)
 
 
 def test_smoke_makes_records_tables_and_figures(smoke):
