@@ -40,7 +40,7 @@ class Asking:
     demonstrations: int = 3
     max_new_tokens: int = 160
     precision: str = "fp32"
-    batch_size: int = 32
+    batch_size: int = 64
     seed: int = 0
 
 
@@ -129,7 +129,7 @@ def generate(
     prompts: Sequence[str],
     *,
     max_new_tokens: int,
-    batch_size: int = 32,
+    batch_size: int = 64,
     precision: str = "fp32",
     temperature: float = 0.0,
     seed: int = 0,
