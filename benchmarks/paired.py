@@ -34,13 +34,16 @@ def take_turns(
 ) -> dict[str, list[dict]]:
     """What every contestant measured, in the order A B C A B C ...
 
-    contestants: name -> turn; a turn is told its number, from 0, and returns numbers.
+    contestants: name -> turn; a turn is told its number and returns numbers. Turns of
+    number 0 do not count: whoever comes first finds a machine that is cold.
     """
     turns: dict[str, list[dict]] = {name: [] for name in contestants}
-    for number in range(pairs):
+    for number in range(pairs + 1):
         for name, turn in contestants.items():
-            turns[name].append(turn(number))
-            print(f"turn {number + 1}/{pairs} {name}: {turns[name][-1]}", flush=True)
+            measured = turn(number)
+            print(f"turn {number}/{pairs} {name}: {measured}", flush=True)
+            if number > 0:
+                turns[name].append(measured)
     return turns
 
 
