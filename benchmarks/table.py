@@ -84,7 +84,16 @@ def _products_and_memory(found: dict) -> str:
         rows.append(row)
     if not rows:
         return ""
-    return f"All / target tokens a second, and peak memory:\n\n{_markdown(rows)}"
+    losses = [
+        f"{name}, {who}: {', '.join(map(str, values))}"
+        for name, section in sorted(found.items())
+        if name.startswith("tuning")
+        for who, values in section["losses_on_the_same_batches"].items()
+    ]
+    return (
+        f"All / target tokens a second, and peak memory:\n\n{_markdown(rows)}\n\n"
+        f"Losses of the first steps on the same batches: {'; '.join(losses)}."
+    )
 
 
 def _decoding(found: dict) -> str:

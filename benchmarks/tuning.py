@@ -180,7 +180,7 @@ def theirs(problem: Problem, number: int, by_hand: bool) -> dict:
 def _sft(problem, model, rows, common, by_hand: bool) -> SFTTrainer:
     fast = {"gradient_checkpointing": False, "pad_to_multiple_of": 16}
     pairs = [problem.pairs[row] for row in rows]
-    data = [{"prompt": pair.prompt, "completion": pair.target} for pair in pairs]
+    data = [{"prompt": pair.prompt, "completion": f" {pair.target}"} for pair in pairs]
     return SFTTrainer(
         model=model,
         args=SFTConfig(**common, **(fast if by_hand else {})),

@@ -90,3 +90,10 @@ def test_the_requirements_hold_what_the_package_imports():
     names |= {"nbformat": "papermill", "zmq": "papermill", "traitlets": "papermill"}
     missing = [n for n in third_party if names.get(n, n) not in required]
     assert not missing
+
+
+def test_the_benchmarks_table_is_current():
+    from benchmarks.table import BEGIN, END, README, tables
+
+    text = README.read_text()
+    assert text.partition(BEGIN)[2].partition(END)[0].strip() == tables()
