@@ -12,8 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from cotnb.files import write_whole
-from cotnb.results import current_commit
+from cotnb.files import current_commit, write_whole
 
 PAIRS = 5
 RESULTS = Path(__file__).with_name("results")

@@ -20,6 +20,7 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
 from cotnb.batching import pad_prompts
+from cotnb.packed_attention import PECULIAR
 from cotnb.students import Student
 
 NAME = "cotnb_decoding"
@@ -182,8 +183,8 @@ def decoding_attention(module, query, key, value, attention_mask, **given):
     attention_mask: (rows, 1, 1, tokens) bool, or None where all is seen. Returns the
     attended values, (rows, 1, heads, width), and no weights.
     """
-    extra = any(given.get(name) is not None for name in ("softcap", "s_aux"))
-    if query.shape[2] > 1 or extra:
+    peculiar = any(given.get(name) is not None for name in PECULIAR)
+    if query.shape[2] > 1 or peculiar:
         return sdpa_attention_forward(
             module, query, key, value, attention_mask, **given
         )

@@ -14,10 +14,11 @@ from cotnb.answers import extract_answer, is_correct
 from cotnb.batching import encode_prompt
 from cotnb.decoding import decode, decode_fast
 from cotnb.errors import UserError
+from cotnb.files import write_whole
 from cotnb.formats import STOP_TEXT, build_prompt, draw_demonstrations, is_few_shot
 from cotnb.paths import cache_folder
 from cotnb.progress import Progress
-from cotnb.results import Score, write_whole
+from cotnb.results import Score
 from cotnb.students import Student
 from cotnb.tasks.example import Example
 

@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import signal
 import tempfile
+import threading
 from pathlib import Path
 
 from ipykernel.kernelspec import get_kernel_dict
@@ -126,10 +127,16 @@ def _be_a_kernel(connection_file: str, env: dict, folder: str | None) -> None:
     if folder:
         os.chdir(folder)
     torch.set_num_threads(int(env.get("OMP_NUM_THREADS") or os.cpu_count() or 1))
-    # the kernel ends when its parent does: the server that it was forked from
+    # the server outlives a killed batch while it has kernels, so it is no use to watch
+    threading.Thread(target=_end_with_the_batch, daemon=True).start()
     parent = f"--IPKernelApp.parent_handle={os.getppid()}"
     sys.argv = ["ipykernel_launcher", "-f", connection_file, parent]
     launch_new_instance(argv=sys.argv[1:])
+
+
+def _end_with_the_batch() -> None:
+    multiprocessing.parent_process().join()
+    os.killpg(0, signal.SIGKILL)
 
 
 def kill(started: list[int]) -> None:

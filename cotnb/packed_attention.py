@@ -13,7 +13,7 @@ from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedM
 from cotnb.errors import UserError
 
 NAME = "cotnb_packed"
-UNKNOWN = ("softcap", "s_aux")  # what some families ask of attention, and not this one
+PECULIAR = ("softcap", "s_aux")  # what some families ask of attention
 
 
 def read_packed_rows(model: PreTrainedModel) -> None:
@@ -50,7 +50,7 @@ def packed_attention(
     where in the flattened rows each token of the line is. Returns the attended values,
     (1, tokens, heads, width), and no weights.
     """
-    if refused := [name for name in UNKNOWN if asked.get(name) is not None]:
+    if refused := [name for name in PECULIAR if asked.get(name) is not None]:
         raise UserError(f"attention with {', '.join(refused)} cannot read packed rows")
     groups = query.shape[1] // key.shape[1]
     query, key, value = (_apart(x, rows) for x in (query, key, value))

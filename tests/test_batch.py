@@ -10,7 +10,15 @@ import time
 from pathlib import Path
 
 import pytest
-from tiny_grid import PARAMETERS, command, records, started, wait_until, write_notebook
+from tiny_grid import (
+    PARAMETERS,
+    command,
+    log_rows,
+    records,
+    started,
+    wait_until,
+    write_notebook,
+)
 
 from cotnb.errors import UserError
 from cotnb.notebook_parameters import check, read_parameters, values
@@ -41,6 +49,24 @@ def test_four_at_once_are_done_and_then_skipped(place):
     again = cotnb(place, "run", "--seeds", "0-3", "--jobs", "4")
     assert again.returncode == 0 and "4 of 4 runs are done already" in again.stdout
     assert len(started(place)) == 4
+
+
+def test_kernels_are_forked_from_the_third_on(place):
+    cotnb(place, "run", "--seeds", "0-4")
+    runner, again, *servers = [parent for _, _, parent in log_rows(place)]
+    assert runner == again
+    assert len(servers) == 3 and len(set(servers)) == 1 and servers[0] != runner
+
+
+def test_forked_kernels_end_with_a_killed_runner(place):
+    words = ["--seeds", "0-3", "--jobs", "4", "-p", "wait=60.0"]
+    words = command(place, "run", "--profile", "smoke", *words)
+    runner = subprocess.Popen(words, cwd=place, stdout=subprocess.DEVNULL)
+    wait_until(lambda: len(started(place)) == 4)
+    runner.kill()
+    runner.wait()
+    kernels = [Path("/proc") / pid for _, pid, _ in log_rows(place)]
+    wait_until(lambda: not any(kernel.exists() for kernel in kernels), seconds=10)
 
 
 @pytest.mark.parametrize(
