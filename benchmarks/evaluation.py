@@ -17,7 +17,8 @@ from benchmarks.paired import PAIRS, median, ratios, save, take_turns
 from benchmarks.problems import questions_to_ask, smollm2_on_svamp
 from cotnb.answers import extract_answer
 from cotnb.batching import encode_prompt
-from cotnb.decoding import decode, decode_fast
+from cotnb.decoding import decode
+from cotnb.decoding_attention import decode_fast
 from cotnb.evaluation import Asking, generate, prompts_for
 from cotnb.formats import STOP_TEXT
 from cotnb.recipes import Recipe
@@ -100,7 +101,15 @@ def _seconds(student, model, rows, new_tokens: int) -> float:
     with torch.inference_mode():
         for _ in range(4):
             begun = time.perf_counter()
-            decode(student, model, rows, new_tokens, greedy, never)
+            decode(
+                student,
+                model,
+                rows,
+                max_new_tokens=new_tokens,
+                batch_size=len(rows),
+                choose=greedy,
+                has_ended=never,
+            )
             times.append(time.perf_counter() - begun)
     return sorted(times[1:])[1]
 

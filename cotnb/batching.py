@@ -17,7 +17,7 @@ from cotnb.formats import Pair
 
 BUCKET = 16
 TOKENS_BUCKET = 128  # of a line of packed rows, and of its targets
-TOKENS_AT_ONCE = 2560  # a step of more is done in parts, so that memory stays bounded
+TOKENS_AT_ONCE = 2048  # a step of more is done in parts, so that memory stays bounded
 IGNORED = -100
 SORTING_WINDOW = 32  # batches whose rows are sorted by length together
 

@@ -1,201 +1,203 @@
-"""Batched decoding: rows that have ended leave, and the cache has room to grow.
+"""Batched decoding: a row that has ended makes room for a prompt that waits.
 
 What `transformers.generate` does with a batch, done so that a token costs little more
-than the reading of weights: keys and values are appended in place, rows that have ended
-are dropped every few tokens, and on a CPU attention is written out.
+than the reading of weights: rows leave as they end and others join in their place, and
+keys and values are written in place.
 """
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
-from transformers import (
-    AttentionInterface,
-    AttentionMaskInterface,
-    DynamicCache,
-    EncoderDecoderCache,
-    PreTrainedModel,
-)
-from transformers.cache_utils import Cache, DynamicLayer
-from transformers.integrations.sdpa_attention import sdpa_attention_forward
-from transformers.masking_utils import sdpa_mask
+from transformers import PreTrainedModel
 
 from cotnb.batching import pad_prompts
-from cotnb.packed_attention import PECULIAR
+from cotnb.slots import DecoderSlots, EncoderDecoderSlots, Window, shift_columns
 from cotnb.students import Student
 
-NAME = "cotnb_decoding"
 LOOK_EVERY = 4  # tokens between two looks at which rows have ended
+JOIN = 8  # rows that join together: one prompt alone would read all weights for itself
 ROWS_BUCKET = 16  # rows leave in such numbers, so that shapes stay few
-ROOM = 64  # tokens that a cache grows by
-
-
-class RoomyLayer(DynamicLayer):
-    """One layer's keys and values, (rows, heads, tokens, width), with room for more.
-
-    `keys` and `values` are views of what is filled.
-    """
-
-    def lazy_initialization(self, key_states, value_states) -> None:
-        super().lazy_initialization(key_states, value_states)
-        self._roomy = [key_states[:, :, :0], value_states[:, :, :0]]
-
-    def update(self, key_states, value_states, *_, **__):
-        if not self.is_initialized:
-            self.lazy_initialization(key_states, value_states)
-        begin = self.get_seq_length()
-        end = begin + key_states.shape[2]
-        if end > self._roomy[0].shape[2]:
-            self._roomy = [_with_room(x, begin, end + ROOM) for x in self._roomy]
-        for roomy, new in zip(self._roomy, (key_states, value_states), strict=True):
-            roomy[:, :, begin:end] = new
-        self.keys, self.values = (roomy[:, :, :end] for roomy in self._roomy)
-        return self.keys, self.values
-
-    def batch_select_indices(self, indices) -> None:
-        length = self.get_seq_length()
-        self._roomy = [roomy[indices] for roomy in self._roomy]
-        self.keys, self.values = (roomy[:, :, :length] for roomy in self._roomy)
-
-
-class RoomyCache(DynamicCache):
-    """A cache of RoomyLayers, one for each of a model's layers."""
-
-    def __init__(self):
-        Cache.__init__(self, layer_class_to_replicate=RoomyLayer)
-
-
-def _with_room(filled, length: int, room: int):
-    roomy = filled.new_empty(*filled.shape[:2], room, filled.shape[3])
-    roomy[:, :, :length] = filled[:, :, :length]
-    return roomy
+ROOM = 64  # columns beyond what the longest row needs: so often are columns shifted
+NOT_WRITTEN = -1
 
 
 def decode(
     student: Student,
     model: PreTrainedModel,
     rows: Sequence[list[int]],
+    *,
     max_new_tokens: int,
-    choose,
-    has_ended,
+    batch_size: int,
+    choose: Callable,
+    has_ended: Callable,
+    advance: Callable[[int], None] = lambda count: None,
 ) -> list[list[int]]:
-    """Continue prompts, token by token.
+    """Continue prompts, token by token, batch_size of them at a time.
 
     model: the student's own, or a copy at another precision. rows: token ids of the
-    prompts. choose: (logits (rows, vocabulary), numbers of the rows (rows,), step) ->
-    tokens (rows,). has_ended: new tokens (rows, n) of all that was written so far ->
-    (rows,) bool; asked every LOOK_EVERY tokens. Returns the new token ids of each row,
+    prompts. choose: (logits (rows, vocabulary), numbers of the prompts (rows,), tokens
+    that each has so far (rows,)) -> tokens (rows,). has_ended: new tokens (rows, n),
+    NOT_WRITTEN before a row's own -> (rows,) bool; asked every LOOK_EVERY tokens.
+    advance: told how many prompts are done. Returns the new token ids of each prompt,
     up to LOOK_EVERY - 1 of them past its end.
     """
-    state = _Decoder(student, model, rows, max_new_tokens)
-    left = torch.arange(len(rows), device=student.device)
-    written = left.new_full((len(rows), max_new_tokens), student.tokenizer.pad_token_id)
-    tokens = state.first_tokens()
-    for step in range(max_new_tokens):
-        tokens = choose(state.logits(tokens), left, step)
-        written[left, step] = tokens
-        if (step + 1) % LOOK_EVERY == 0:
-            ended = has_ended(written[left, : step + 1])
-            if ended.all():
-                break
-            staying = _staying(ended)
-            if len(staying) < len(left):
-                state.keep(staying)
-                left, tokens = left[staying], tokens[staying]
-    return written[:, : step + 1].tolist()
+    # the longest first: the others then fit wherever these have been
+    waiting = deque(sorted(range(len(rows)), key=lambda i: -len(rows[i])))
+    written: list[list[int]] = [[] for _ in rows]
+    if not waiting:
+        return written
+    batch = _Batch(student, model, min(batch_size, len(rows)), max_new_tokens, choose)
+    while waiting or batch.alive.any():
+        for numbers in batch.room_for(waiting):
+            batch.join(numbers, [rows[i] for i in numbers])
+        batch.write(LOOK_EVERY)
+        ended = batch.take_ended(has_ended)
+        for number, tokens in ended:
+            written[number] = tokens
+        advance(len(ended))
+        if not waiting:
+            batch.shrink()
+    return written
 
 
-def _staying(ended):
-    """Numbers of the rows that go on, with some that have ended to fill a bucket."""
-    going = int((~ended).sum())
-    size = min(len(ended), -(-going // ROWS_BUCKET) * ROWS_BUCKET)
-    return ended.long().argsort(stable=True)[:size].sort().values
+class _Batch:
+    """Rows in slots, all at the same column, each with a beginning of its own.
 
-
-class _Decoder:
-    """The model with all that it has read so far."""
-
-    def __init__(self, student: Student, model, rows, max_new_tokens: int):
-        tokenizer, self.encoder_decoder = student.tokenizer, student.is_encoder_decoder
-        batch = pad_prompts(rows, tokenizer.pad_token_id, self.encoder_decoder)
-        batch = {name: tensor.to(student.device) for name, tensor in batch.items()}
-        self.model, self.prompts, self.mask = model, *batch.values()
-        if self.encoder_decoder:
-            self.encoded = model.get_encoder()(**batch)
-            self.start = model.config.decoder_start_token_id
-            self.cache = EncoderDecoderCache(RoomyCache(), DynamicCache())
-        else:
-            self.cache = RoomyCache()
-            # what is written is always seen: one mask for all steps, read in part
-            room = self.mask.new_ones(len(rows), max_new_tokens)
-            self.mask = torch.cat([self.mask, room], dim=1)
-            self.positions = (self.mask.cumsum(1) - 1).clamp(min=0)
-
-    def first_tokens(self):
-        """What the decoder reads first, (rows, tokens)."""
-        if not self.encoder_decoder:
-            return self.prompts
-        return torch.full_like(self.prompts[:, :1], self.start)
-
-    def logits(self, tokens):
-        """Of the next token, (rows, vocabulary), once these are read."""
-        if tokens.dim() == 1:
-            tokens = tokens[:, None]
-        if self.encoder_decoder:
-            given = {
-                "encoder_outputs": self.encoded,
-                "attention_mask": self.mask,
-                "decoder_input_ids": tokens,
-            }
-        else:
-            begin = self.cache.get_seq_length()
-            end = begin + tokens.shape[1]
-            given = {
-                "input_ids": tokens,
-                "attention_mask": self.mask[:, :end],
-                "position_ids": self.positions[:, begin:end],
-                "logits_to_keep": 1,
-            }
-        output = self.model(**given, past_key_values=self.cache, use_cache=True)
-        return output.logits[:, -1].float()
-
-    def keep(self, staying) -> None:
-        """Go on with the rows of these numbers alone."""
-        self.cache.batch_select_indices(staying)
-        self.mask = self.mask[staying]
-        if self.encoder_decoder:
-            hidden = self.encoded.last_hidden_state[staying]
-            self.encoded = type(self.encoded)(last_hidden_state=hidden)
-        else:
-            self.positions = self.positions[staying]
-
-
-def decode_fast(model: PreTrainedModel) -> None:
-    """Have a decoder-only model attend as `decoding_attention` does, where it can."""
-    plain = model._supports_attention_backend and not model.config.is_encoder_decoder
-    if plain and model.device.type == "cpu":
-        model.set_attn_implementation(NAME)
-
-
-def decoding_attention(module, query, key, value, attention_mask, **given):
-    """Attention of one new token to all before it, written out; else by SDPA.
-
-    query: (rows, heads, 1, width). key and value: (rows, key heads, tokens, width).
-    attention_mask: (rows, 1, 1, tokens) bool, or None where all is seen. Returns the
-    attended values, (rows, 1, heads, width), and no weights.
+    On the device: `ids` (slots, columns), tokens written; `mask`, columns seen;
+    `numbers`, `counts`, `positions` (slots,): a row's prompt, the tokens that it has
+    written, the position of the last. On the host: `alive`, which slots are in use;
+    `written`, `spans`, how many tokens a row has written, and has in all.
     """
-    peculiar = any(given.get(name) is not None for name in PECULIAR)
-    if query.shape[2] > 1 or peculiar:
-        return sdpa_attention_forward(
-            module, query, key, value, attention_mask, **given
+
+    def __init__(self, student, model, slots: int, most: int, choose):
+        kind = EncoderDecoderSlots if student.is_encoder_decoder else DecoderSlots
+        self.student, self.most, self.choose = student, most, choose
+        self.window = Window(slots)
+        self.slots = kind(model, self.window)
+        self.alive = np.zeros(slots, dtype=bool)
+        self.written, self.spans = np.zeros((2, slots), dtype=int)
+        self.numbers, self.counts, self.positions = torch.zeros(
+            (3, slots), dtype=torch.long, device=student.device
         )
-    rows, heads, _, width = query.shape
-    groups = query.view(rows, key.shape[1], -1, width) * given["scaling"]
-    weights = groups @ key.transpose(2, 3)
-    if attention_mask is not None:
-        weights = weights.masked_fill(~attention_mask, -torch.inf)
-    weights = weights.float().softmax(-1).to(value.dtype)
-    return (weights @ value).view(rows, 1, heads, width), None
+        self.ids = self.mask = None
 
+    def room_for(self, waiting: deque):
+        """Prompts off the queue that join together, while slots are free for them."""
+        free = int((~self.alive).sum())
+        enough = free >= min(JOIN, len(self.alive), len(waiting))
+        if enough and (self.slots.joins_late or not self.alive.any()):
+            while free and waiting:
+                size = min(free, len(waiting), JOIN)
+                free -= size
+                yield [waiting.popleft() for _ in range(size)]
 
-AttentionInterface.register(NAME, decoding_attention)
-AttentionMaskInterface.register(NAME, sdpa_mask)
+    def join(self, numbers: list[int], prompts: list[list[int]]) -> None:
+        """Read prompts into free slots, and write their first tokens."""
+        student, window = self.student, self.window
+        slots = np.flatnonzero(~self.alive)[: len(numbers)]
+        batch = pad_prompts(
+            prompts, student.tokenizer.pad_token_id, student.is_encoder_decoder
+        )
+        batch = {name: tensor.to(student.device) for name, tensor in batch.items()}
+        logits, seen, read = self.slots.read(batch)
+        width = seen.shape[1]
+        if self.ids is None:
+            self._make_room(width, seen)
+        if not self.alive.any():
+            window.end = 0
+        window.end = max(window.end, width)
+        begin = window.end - width
+        self.slots.put(slots, read, begin, self.columns)
+        self.mask[slots] = 0
+        self.mask[slots, begin : window.end] = seen
+        self.alive[slots], self.written[slots] = True, 1
+        self.spans[slots] = spans = seen.sum(1).cpu().numpy()
+        self.positions[slots] = torch.as_tensor(spans - 1, device=student.device)
+        self.numbers[slots] = torch.tensor(numbers, device=student.device)
+        self.counts[slots] = 0
+        self.ids[slots] = NOT_WRITTEN
+        self.ids[slots, window.end] = self.choose(
+            logits, self.numbers[slots], self.counts[slots]
+        )
+        self.counts[slots] = 1
+        self._look_back()
+
+    def write(self, tokens: int) -> None:
+        """So many tokens to every row, or as many as the first to be full has left."""
+        left = self.most - self.written[self.alive].max()
+        for _ in range(min(tokens, left)):
+            self._write_one()
+
+    def take_ended(self, has_ended) -> list[tuple[int, list[int]]]:
+        """Numbers and new tokens of rows that have ended, which leave."""
+        rows, end = self.window.rows, self.window.end + 1
+        recent = self.ids[:rows, end - self.written[self.alive].max() : end]
+        ended = has_ended(recent).cpu().numpy() | (self.written >= self.most)
+        leaving = np.flatnonzero(self.alive & ended)
+        numbers = self.numbers[leaving].tolist()
+        own = [self.ids[i, end - self.written[i] : end].tolist() for i in leaving]
+        self.alive &= ~ended
+        # slots that are free go on writing, each on its own column alone
+        free = np.flatnonzero(~self.alive)
+        for of_slot in (self.written, self.spans, self.counts, self.positions):
+            of_slot[free] = 0
+        self.mask[free] = 0
+        self.ids[free, : self.window.end] = NOT_WRITTEN
+        return list(zip(numbers, own, strict=True))
+
+    def shrink(self) -> None:
+        """Go on with fewer rows, where a whole bucket of slots is free."""
+        size = -(-int(self.alive.sum()) // ROWS_BUCKET) * ROWS_BUCKET
+        if not 0 < size < self.window.rows:
+            return
+        sources = size + np.flatnonzero(self.alive[size:])
+        targets = np.flatnonzero(~self.alive[:size])[: len(sources)]
+        self.slots.move(sources, targets)
+        for name in ("ids", "mask", "numbers", "counts", "positions",
+                     "alive", "written", "spans"):  # fmt: skip
+            of_slot = getattr(self, name)
+            of_slot[targets] = of_slot[sources]
+            setattr(self, name, of_slot[:size])
+        self.window.rows = size
+
+    def _make_room(self, width: int, like) -> None:
+        """Columns for the longest prompt and what may follow it."""
+        self.widest, self.columns = width, width + self.most + ROOM
+        self.mask = like.new_zeros(self.window.rows, self.columns)
+        self.ids = torch.full_like(self.mask, NOT_WRITTEN)
+
+    def _write_one(self) -> None:
+        window = self.window
+        if window.end + 1 == self.columns:
+            self._shift()
+        now = window.end
+        self.mask[:, now] = 1
+        self.positions += 1
+        logits = self.slots.logits(
+            self.ids[:, now].clamp(min=0),  # a free slot may have nothing to read
+            self.mask[:, window.first : now + 1],
+            self.positions,
+        )
+        window.end += 1
+        counts = self.counts.clamp(max=self.most - 1)
+        self.ids[:, window.end] = self.choose(logits, self.numbers, counts)
+        self.counts += 1
+        self.written += 1
+        self.spans += 1
+        self._look_back()
+
+    def _look_back(self) -> None:
+        """Let the window begin where the longest row does."""
+        self.window.first = self.window.end - self.spans[self.alive].max()
+
+    def _shift(self) -> None:
+        """Forget columns that no row sees, all but as many as a prompt may need."""
+        window = self.window
+        first = window.end - max(window.end - window.first, self.widest)
+        self.slots.shift(first, window.end)
+        for store in (self.mask, self.ids):
+            shift_columns(store, first, window.end + 1, dim=1)
+        window.first -= first
+        window.end -= first

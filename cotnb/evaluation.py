@@ -12,7 +12,8 @@ import torch
 
 from cotnb.answers import extract_answer, is_correct
 from cotnb.batching import encode_prompt
-from cotnb.decoding import decode, decode_fast
+from cotnb.decoding import NOT_WRITTEN, decode
+from cotnb.decoding_attention import decode_fast
 from cotnb.errors import UserError
 from cotnb.files import write_whole
 from cotnb.formats import STOP_TEXT, build_prompt, draw_demonstrations, is_few_shot
@@ -22,7 +23,7 @@ from cotnb.results import Score
 from cotnb.students import Student
 from cotnb.tasks.example import Example
 
-EVALUATION_VERSION = 2  # raised when a change of code changes what is generated
+EVALUATION_VERSION = 3  # raised when a change of code changes what is generated
 
 
 @dataclass(frozen=True)
@@ -137,35 +138,34 @@ def generate(
 ) -> list[tuple[str, int]]:
     """What a student writes after each prompt, and in how many tokens, in order.
 
-    Prompts are sorted by length and batched; a row ends when it has written the end
-    mark or begun a next question. temperature 0 is greedy; above 0 texts are sampled
-    from `seed`, each prompt with random numbers of its own, so that batches do not
-    matter.
+    batch_size prompts are continued at a time: where one has written the end mark or
+    begun a next question, another takes its place. temperature 0 is greedy; above 0
+    texts are sampled from `seed`, each prompt with random numbers of its own, so that
+    batches do not matter.
     """
     encoded = [
         encode_prompt(student.tokenizer, prompt, student.is_encoder_decoder)
         for prompt in prompts
     ]
     _check_room(student, encoded, max_new_tokens)
-    order = sorted(range(len(encoded)), key=lambda i: -len(encoded[i]))
-    texts: list = [None] * len(encoded)
     progress = Progress(len(encoded), "asking, questions")
-    model = _at_precision(student.model, precision)
     chance = torch.rand(
         len(encoded), max_new_tokens, generator=torch.Generator().manual_seed(seed)
     ).to(student.device)
     ends = _Ends(student)
     with torch.inference_mode():
-        for start in range(0, len(order), batch_size):
-            rows = order[start : start + batch_size]
-            choose = _greedy if not temperature else _Sampler(temperature, chance[rows])
-            asked = [encoded[i] for i in rows]
-            written = decode(student, model, asked, max_new_tokens, choose, ends)
-            for i, tokens in zip(rows, written, strict=True):
-                texts[i] = ends.read(tokens)
-            progress.advance(len(rows))
+        written = decode(
+            student,
+            _at_precision(student.model, precision),
+            encoded,
+            max_new_tokens=max_new_tokens,
+            batch_size=batch_size,
+            choose=_Sampler(temperature, chance) if temperature else _greedy,
+            has_ended=ends,
+            advance=progress.advance,
+        )
     progress.close()
-    return texts
+    return [ends.read(tokens) for tokens in written]
 
 
 def _at_precision(model, precision: str):
@@ -176,20 +176,20 @@ def _at_precision(model, precision: str):
     return model.eval()
 
 
-def _greedy(logits, rows, step):
+def _greedy(logits, numbers, counts):
     return logits.argmax(-1)
 
 
 class _Sampler:
-    """Draws from softmax(logits / temperature), by the chances (rows, steps) given."""
+    """Draws from softmax(logits / temperature), by chances (prompts, tokens)."""
 
     def __init__(self, temperature: float, chance):
         self.temperature, self.chance = temperature, chance
 
-    def __call__(self, logits, rows, step):
+    def __call__(self, logits, numbers, counts):
         cumulative = (logits / self.temperature).softmax(-1).cumsum(-1)
         # the sum may fall short of 1: what is drawn lies below it
-        drawn = self.chance[rows, step, None] * cumulative[:, -1:]
+        drawn = self.chance[numbers, counts, None] * cumulative[:, -1:]
         return torch.searchsorted(cumulative, drawn).squeeze(1)
 
 
@@ -201,15 +201,18 @@ class _Ends:
         last = STOP_TEXT[-1]
         pieces = self.tokenizer.convert_ids_to_tokens(range(len(self.tokenizer)))
         may_stop = [last in (piece or "") for piece in pieces]
-        self.may_stop = torch.tensor(may_stop, device=student.device)
+        # one more for what is no token: beyond the vocabulary, or NOT_WRITTEN
+        self.may_stop = torch.tensor([*may_stop, False], device=student.device)
 
     def __call__(self, written):
         """Which rows of new tokens (rows, n) have ended, (rows,) bool."""
         ended = (written == self.tokenizer.eos_token_id).any(1)
-        known = written.clamp(max=len(self.may_stop) - 1)
+        beyond = len(self.may_stop) - 1
+        known = written.masked_fill(written == NOT_WRITTEN, beyond).clamp(max=beyond)
         suspects = (self.may_stop[known].any(1) & ~ended).nonzero()[:, 0].tolist()
         for row in suspects:
-            ended[row] = STOP_TEXT in self.tokenizer.decode(written[row])
+            own = written[row][written[row] != NOT_WRITTEN]
+            ended[row] = STOP_TEXT in self.tokenizer.decode(own)
         return ended
 
     def read(self, tokens: list[int]) -> tuple[str, int]:

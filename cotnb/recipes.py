@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from cotnb.errors import UserError
 from cotnb.formats import Pair
 
-TRAINING_VERSION = 2  # raised when a change of code changes what a recipe trains to
+TRAINING_VERSION = 3  # raised when a change of code changes what a recipe trains to
 METHODS = ("full", "lora")
 PRECISIONS = ("fp32", "bf16")
 

@@ -4,9 +4,9 @@ import json
 
 import pytest
 import torch
+from transformers import BartConfig, BartForConditionalGeneration
 
 from cotnb.batching import encode_prompt
-from cotnb.decoding import _Decoder
 from cotnb.errors import UserError
 from cotnb.evaluation import (
     Asking,
@@ -20,7 +20,8 @@ from cotnb.experiment import load_test_sets, measure
 from cotnb.formats import Pair
 from cotnb.paths import cache_folder
 from cotnb.recipes import Recipe
-from cotnb.students import load_student
+from cotnb.slots import DecoderSlots, EncoderDecoderSlots
+from cotnb.students import Student, load_student
 from cotnb.tasks import Example, load_task
 from cotnb.training import tune
 
@@ -132,17 +133,65 @@ def test_samples_follow_the_students_probabilities(student):
     assert found == pytest.approx(share, abs=4 * (share * (1 - share) / 2000) ** 0.5)
 
 
-def test_rows_leave_a_batch_as_they_end(student, monkeypatch):
+@pytest.fixture
+def sizes(student, monkeypatch):
+    """The rows of every step that is decoded, by a patched model."""
+    seen = []
+    kind = EncoderDecoderSlots if student.is_encoder_decoder else DecoderSlots
+    plain = kind.logits
+
+    def counting(self, tokens, *rest):
+        seen.append(len(tokens))
+        return plain(self, tokens, *rest)
+
+    monkeypatch.setattr(kind, "logits", counting)
+    return seen
+
+
+def test_rows_leave_a_batch_as_they_end(student, monkeypatch, sizes):
     """The last steps are done with few, and the texts are the same."""
     together = generate(student, PROMPTS, max_new_tokens=12)
-    sizes = []
-    plain = _Decoder.logits
-    monkeypatch.setattr(
-        _Decoder, "logits", lambda self, t: sizes.append(len(t)) or plain(self, t)
-    )
+    sizes.clear()
     monkeypatch.setattr("cotnb.decoding.ROWS_BUCKET", 1)
     assert generate(student, PROMPTS, max_new_tokens=12) == together
     assert sizes[0] == len(PROMPTS) and sizes[-1] < len(PROMPTS)
+
+
+def test_prompts_that_wait_join_as_rows_end(student, monkeypatch, sizes):
+    """Fewer steps than one batch after the other needs, and the texts are the same."""
+    monkeypatch.setattr("cotnb.decoding.LOOK_EVERY", 1)
+    prompts = PROMPTS * 4
+    together = generate(student, prompts, max_new_tokens=12, batch_size=len(prompts))
+    sizes.clear()
+    monkeypatch.setattr("cotnb.decoding.JOIN", 1)
+    assert generate(student, prompts, max_new_tokens=12, batch_size=4) == together
+    steps = [n - 1 for _, n in together]  # reading a prompt gives its first token
+    one_after_the_other = sum(max(steps[i : i + 4]) for i in range(0, len(steps), 4))
+    assert sum(steps) / 4 <= len(sizes) < one_after_the_other
+
+
+def test_columns_are_forgotten_when_there_is_no_room(student, monkeypatch):
+    """With no column to spare the texts are the same, however many prompts follow."""
+    expected = generate(student, PROMPTS * 6, max_new_tokens=12, batch_size=60)
+    monkeypatch.setattr("cotnb.decoding.ROOM", 2)
+    monkeypatch.setattr("cotnb.decoding.JOIN", 2)
+    assert generate(student, PROMPTS * 6, max_new_tokens=12, batch_size=5) == expected
+
+
+def test_a_decoder_that_counts_from_the_beginning_is_not_joined_late():
+    """BART's positions are the batch's own: its rows begin together."""
+    config = BartConfig(
+        vocab_size=300, d_model=32, encoder_layers=1, decoder_layers=1,
+        encoder_attention_heads=2, decoder_attention_heads=2, encoder_ffn_dim=32,
+        decoder_ffn_dim=32, pad_token_id=0, bos_token_id=1, eos_token_id=1,
+        decoder_start_token_id=1, forced_eos_token_id=None, init_std=0.5,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    model = BartForConditionalGeneration(config).eval()
+    bart = Student("bart", model, load_student("toy-t5").tokenizer, "")
+    together = generate(bart, PROMPTS, max_new_tokens=9)
+    assert generate(bart, PROMPTS, max_new_tokens=9, batch_size=2) == together
+    assert len({text for text, _ in together}) > 1
 
 
 def test_predictions_are_judged_scored_and_kept(student, tmp_path):
