@@ -18,6 +18,7 @@ from benchmarks.paired import PAIRS, median, ratios, save, take_turns
 from cotnb.batch import NOTEBOOK
 
 RUNS = 24
+WARMING = 3  # of them in the turn that does not count
 ASKED_AGAIN = 500  # runs of a finished grid
 RECORDS = 5000  # to aggregate
 NAME = "00_short"
@@ -67,14 +68,14 @@ class Project:
             folders = folders[:2]
         return self._seconds([sys.executable, "-m", "cotnb", *arguments, *folders])
 
-    def loop(self, at_once: int, place: str) -> float:
+    def loop(self, runs: int, at_once: int, place: str) -> float:
         """Seconds of a shell loop of papermill, so many at a time."""
         (self.folder / place).mkdir()
         one = (
             f"{sys.executable} -m papermill notebooks/{NAME}.ipynb {place}/$0.ipynb "
             f"-p seed $0 --log-level ERROR --no-progress-bar >/dev/null"
         )
-        seeds = "\n".join(map(str, range(RUNS)))
+        seeds = "\n".join(map(str, range(runs)))
         command = ["xargs", "-n", "1", "-P", str(at_once), "sh", "-c", one]
         return self._seconds(command, seeds)
 
@@ -108,15 +109,15 @@ class Project:
 
 
 def grid_against_loops(project: Project) -> dict:
-    seeds = ["--profile", "short", "--seeds", f"0-{RUNS - 1}"]
 
     def ours(jobs: int):
         def turn(number: int) -> dict:
-            place = f"ours-{jobs}-{number}"
-            took = project.cotnb("run", *seeds, "--jobs", str(jobs), place=place)
+            place, runs = f"ours-{jobs}-{number}", RUNS if number else WARMING
+            asked = ["--profile", "short", "--seeds", f"0-{runs - 1}"]
+            took = project.cotnb("run", *asked, "--jobs", str(jobs), place=place)
             own = project.own_seconds_a_run(place)
             return {
-                "runs_a_second": round(RUNS / took, 3),
+                "runs_a_second": round(runs / took, 3),
                 "own_seconds_a_run": round(own, 3),
             }
 
@@ -124,8 +125,9 @@ def grid_against_loops(project: Project) -> dict:
 
     def loop(at_once: int):
         def turn(number: int) -> dict:
-            took = project.loop(at_once, f"loop-{at_once}-{number}")
-            return {"runs_a_second": round(RUNS / took, 3)}
+            runs = RUNS if number else WARMING
+            took = project.loop(runs, at_once, f"loop-{at_once}-{number}")
+            return {"runs_a_second": round(runs / took, 3)}
 
         return turn
 

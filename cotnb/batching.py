@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from transformers import PreTrainedTokenizerBase
 
+from cotnb.cross_entropy import IGNORED
 from cotnb.errors import UserError
 from cotnb.formats import Pair
 
 BUCKET = 16
 TOKENS_BUCKET = 128  # of a line of packed rows, and of its targets
-TOKENS_AT_ONCE = 2048  # a step of more is done in parts, so that memory stays bounded
-IGNORED = -100
+TOKENS_AT_ONCE = 2560  # a step of more is done in parts, so that memory stays bounded
 SORTING_WINDOW = 32  # batches whose rows are sorted by length together
 
 

@@ -8,16 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from filelock import FileLock
 from peft import LoraConfig, PeftModel, get_peft_model
-from torch.utils.checkpoint import checkpoint
 from torch.utils.data import DataLoader
 from transformers import PrinterCallback, Trainer, TrainingArguments, set_seed
+from transformers.activations import GELUTanh, NewGELUActivation
 from transformers.trainer_utils import get_last_checkpoint
 
 from cotnb.batching import (
-    IGNORED,
     Encoded,
     encode_pairs,
     pack_pairs,
@@ -25,6 +23,7 @@ from cotnb.batching import (
     plan_batches,
     split_step,
 )
+from cotnb.cross_entropy import summed_cross_entropy
 from cotnb.errors import UserError
 from cotnb.formats import Pair
 from cotnb.packed_attention import read_packed_rows
@@ -36,7 +35,6 @@ from cotnb.students import Student, default_device, load_student, open_student, 
 CHECKPOINTS_A_TUNING = 4
 DONE = "tuning.json"
 _asked: list[dict] = []
-LOGITS_AT_ONCE = 256  # rows of logits that are fp32 at one time
 
 
 def tune(student_name: str, pairs: Sequence[Pair], recipe: Recipe) -> Student:
@@ -152,6 +150,7 @@ def build_trainer(
     elif base.device.type == "cpu":
         # on rows this short, attention written out is faster than SDPA there
         model.set_attn_implementation("eager")
+    _fuse_activations(model)
     if recipe.method == "lora":
         model = get_peft_model(model, _lora(base, recipe))
         if recipe.precision == "bf16":
@@ -187,6 +186,13 @@ def build_trainer(
     )
     trainer.remove_callback(PrinterCallback)
     return trainer
+
+
+def _fuse_activations(model) -> None:
+    """T5's GELU in one kernel: written out it is seven, in fp32 under autocast."""
+    for module in model.modules():
+        if isinstance(getattr(module, "act", None), NewGELUActivation):
+            module.act = GELUTanh()
 
 
 def _lora(base: Student, recipe: Recipe) -> LoraConfig:
@@ -249,28 +255,11 @@ class PairTrainer(Trainer):
     def compute_loss(self, model, inputs, **_):
         """The sum over one part's target tokens of their cross-entropy, in nats."""
         if self.encoder_decoder:
-            logits = model(**inputs, use_cache=False).logits.flatten(0, 1)
+            asked = inputs
         else:
             asked = {name: inputs[name] for name in inputs if name != "labels"}
-            logits = model(**asked, use_cache=False).logits[0]
-        return _summed_cross_entropy(logits, inputs["labels"].flatten())
+        logits = model(**asked, use_cache=False).logits.flatten(0, 1)
+        return summed_cross_entropy(logits, inputs["labels"].flatten())
 
     def floating_point_ops(self, inputs) -> int:
         return 0  # the Trainer's own count reads padded batches
-
-
-def _summed_cross_entropy(logits, labels):
-    """In pieces, each done again in the backward pass: fp32 logits are never whole.
-
-    logits: (tokens, vocabulary). labels: (tokens,).
-    """
-    pieces = zip(
-        logits.split(LOGITS_AT_ONCE), labels.split(LOGITS_AT_ONCE), strict=True
-    )
-    return sum(checkpoint(_piece, *piece, use_reentrant=False) for piece in pieces)
-
-
-def _piece(logits, labels):
-    return F.cross_entropy(
-        logits.float(), labels, ignore_index=IGNORED, reduction="sum"
-    )

@@ -5,7 +5,6 @@ import torch
 
 from cotnb.batching import (
     BUCKET,
-    IGNORED,
     TOKENS_AT_ONCE,
     TOKENS_BUCKET,
     Encoded,
@@ -14,6 +13,7 @@ from cotnb.batching import (
     plan_batches,
     split_step,
 )
+from cotnb.cross_entropy import IGNORED
 
 ROWS = [Encoded(list(range(1, 5 + i % 40)), [7] * (1 + i % 9)) for i in range(100)]
 

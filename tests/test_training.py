@@ -7,7 +7,8 @@ import time
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, T5Config, T5ForConditionalGeneration
+from transformers.activations import GELUTanh, NewGELUActivation
 
 from cotnb.batching import encode_pairs
 from cotnb.errors import UserError
@@ -15,7 +16,7 @@ from cotnb.formats import Pair
 from cotnb.packed_attention import read_packed_rows
 from cotnb.paths import cache_folder
 from cotnb.recipes import Recipe, recipe_hash
-from cotnb.students import load_student
+from cotnb.students import Student, load_student
 from cotnb.training import DONE, build_trainer, tune, tuning_history
 
 PAIRS = [Pair(f"Q: {i}\nA:", f"The answer is {i % 3}.") for i in range(48)]
@@ -75,6 +76,24 @@ def _loss_alone(student, row):
     labels = torch.cat([torch.full_like(prompt, -100), target], 1)
     whole = torch.cat([prompt, target], 1)
     return student.model(input_ids=whole, labels=labels).loss
+
+
+def test_t5s_activation_is_one_kernel_with_the_same_values(tmp_path):
+    config = T5Config(
+        vocab_size=300, d_model=32, d_kv=8, d_ff=64, num_layers=1, num_heads=4,
+        feed_forward_proj="gated-gelu", decoder_start_token_id=0,
+    )  # fmt: skip
+    model = T5ForConditionalGeneration(config).eval()
+    given = {"input_ids": torch.tensor([[5, 9, 1]]), "labels": torch.tensor([[7, 1]])}
+    expected = model(**given).logits
+    tokenizer = load_student("toy-t5").tokenizer
+    trainer = build_trainer(
+        Student("t5", model, tokenizer, ""), [], [], QUICK, tmp_path
+    )
+    kinds = {type(module) for module in trainer.model.modules()}
+    assert GELUTanh in kinds and NewGELUActivation not in kinds
+    found = trainer.model.eval()(**given).logits
+    assert torch.allclose(found, expected, atol=1e-5)
 
 
 def test_a_family_with_an_attention_of_its_own_is_refused():
