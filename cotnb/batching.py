@@ -19,6 +19,7 @@ from cotnb.formats import Pair
 BUCKET = 16
 TOKENS_BUCKET = 128  # of a line of packed rows, and of its targets
 TOKENS_AT_ONCE = 2560  # a step of more is done in parts, so that memory stays bounded
+ROWS_AT_ONCE = {"cpu": 64, "cuda": 128}  # padded together, of an encoder-decoder's step
 SORTING_WINDOW = 32  # batches whose rows are sorted by length together
 
 
@@ -49,10 +50,14 @@ def encode_pairs(
     first pair that is longer: nothing is cut silently.
     """
     space = "" if encoder_decoder else " "
+    prompts = tokenizer(
+        [pair.prompt for pair in pairs], add_special_tokens=encoder_decoder
+    )["input_ids"]
+    targets = tokenizer(
+        [space + pair.target for pair in pairs], add_special_tokens=False
+    )["input_ids"]
     encoded = []
-    for number, pair in enumerate(pairs):
-        prompt = encode_prompt(tokenizer, pair.prompt, encoder_decoder)
-        target = tokenizer(space + pair.target, add_special_tokens=False)["input_ids"]
+    for number, (prompt, target) in enumerate(zip(prompts, targets, strict=True)):
         if max(len(prompt), len(target)) >= max_length:
             raise UserError(
                 f"pair {number}: {len(prompt)} prompt and {len(target)} target tokens, "
@@ -137,6 +142,12 @@ def pack_pairs(rows: Sequence[Encoded], pad_token_id: int) -> dict[str, torch.Te
         "labels": _fill(np.concatenate([row.target for row in rows]), IGNORED),
     }
     return {name: torch.as_tensor(array) for name, array in batch.items()}
+
+
+def sort_step(rows: Sequence[Encoded], at_once: int) -> list[list[Encoded]]:
+    """A step's rows in parts of like length, each of at most so many rows."""
+    by_length = sorted(rows, key=lambda row: (len(row.prompt), len(row.target)))
+    return [by_length[i : i + at_once] for i in range(0, len(rows), at_once)]
 
 
 def split_step(rows: Sequence[Encoded]) -> list[list[Encoded]]:

@@ -140,15 +140,17 @@ def draw_demonstrations(
 ) -> list[Demonstration]:
     """`count` demonstrations for one example, drawn from training examples.
 
-    pool: (training example, rationale) pairs. The draw depends on the seed and the
-    example alone, so neither order nor batch changes it. Never the example itself.
+    pool: (training example, rationale) pairs; those of the example's own task where
+    there are any, else all. The draw depends on the seed and the example alone, so
+    neither order nor batch changes it. Never the example itself.
     Raises UserError where the pool holds test questions or is too small.
     """
     if any(shown.split.startswith("test") for shown, _ in pool):
         raise UserError("demonstrations come from training examples, not from a test")
+    of_its_task = [pair for pair in pool if pair[0].task == example.task]
     fitting = [
         (shown, rationale)
-        for shown, rationale in pool
+        for shown, rationale in of_its_task or pool
         if shown.id != example.id and shown.question != example.question
     ]
     if count > len(fitting):

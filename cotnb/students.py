@@ -26,6 +26,7 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from cotnb.errors import UserError
+from cotnb.ladder.sizes import LADDER, ladder_folder
 from cotnb.paths import cache_folder
 
 transformers_logging.disable_progress_bar()  # a bar a file tells a reader nothing
@@ -71,7 +72,7 @@ def default_device() -> torch.device:
 def load_student(name: str) -> Student:
     """A student in fp32 on the default device.
 
-    name: "SmolLM2-135M", "toy-t5", "toy-llama", a folder written by
+    name: "SmolLM2-135M", "toy-t5", "toy-llama", one of the ladder, a folder written by
     `save_pretrained`, or a model's id on the hub. Raises UserError, naming all that
     was tried, where none can be had.
     """
@@ -92,9 +93,10 @@ def open_student(folder: str | Path, name: str, fingerprint: str = "") -> Studen
         tokenizer = AutoTokenizer.from_pretrained(folder)
     except (OSError, ValueError) as error:
         reason = (str(error).splitlines() or ["unknown"])[0]
+        known = ", ".join((SMOLLM2, *TOY_STUDENTS, *LADDER))
         raise UserError(
-            f"student {name!r}: neither a folder with a model, nor one of "
-            f"{', '.join((SMOLLM2, *TOY_STUDENTS))}, nor had from the hub ({reason})"
+            f"student {name!r}: neither a folder with a model, nor one of {known}, "
+            f"nor had from the hub ({reason})"
         ) from error
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
@@ -113,6 +115,13 @@ def _locate(name: str) -> str | Path:
         from cotnb.toy_students import toy_student_folder
 
         return toy_student_folder(name)
+    if name in LADDER:
+        folder = ladder_folder(name)
+        if not (folder / "config.json").is_file():
+            raise UserError(
+                f"{name}: no weights at {folder}; 01_pretrain_ladder makes them"
+            )
+        return folder
     return name
 
 

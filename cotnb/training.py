@@ -1,26 +1,35 @@
 """Tuning a student on pairs through `transformers.Trainer`, once a recipe."""
 
+import copy
 import json
 import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
 from filelock import FileLock
 from peft import LoraConfig, PeftModel, get_peft_model
 from torch.utils.data import DataLoader
-from transformers import PrinterCallback, Trainer, TrainingArguments, set_seed
+from transformers import (
+    PrinterCallback,
+    Trainer,
+    TrainerCallback,
+    TrainingArguments,
+    set_seed,
+)
 from transformers.activations import GELUTanh, NewGELUActivation
 from transformers.trainer_utils import get_last_checkpoint
 
 from cotnb.batching import (
+    ROWS_AT_ONCE,
     Encoded,
     encode_pairs,
     pack_pairs,
     pad_pairs,
     plan_batches,
+    sort_step,
     split_step,
 )
 from cotnb.cross_entropy import summed_cross_entropy
@@ -34,6 +43,8 @@ from cotnb.students import Student, default_device, load_student, open_student, 
 
 CHECKPOINTS_A_TUNING = 4
 DONE = "tuning.json"
+FINISHED = "finished"  # what is put in place in the end, within a work folder
+KEPT = "kept"  # students on the way, within what is put in place
 _asked: list[dict] = []
 
 
@@ -44,21 +55,44 @@ def tune(student_name: str, pairs: Sequence[Pair], recipe: Recipe) -> Student:
     waits. After a kill the same call goes on from the last checkpoint.
     Raises UserError where there are no pairs or one is longer than max_length.
     """
+    base, folder = _tuned_folder(student_name, pairs, recipe, kept=0)
+    return _load_tuned(base, folder, folder.name)
+
+
+def tune_in_steps(
+    student_name: str, pairs: Sequence[Pair], recipe: Recipe, count: int
+) -> Iterator[tuple[int, Student]]:
+    """(optimiser steps, student) at `count` evenly spaced steps of one tuning.
+
+    The last is what `tune` gives, the others are on the way there. Raises UserError as
+    `tune` does, and where the tuning has fewer steps than that.
+    """
+    base, folder = _tuned_folder(student_name, pairs, recipe, kept=count)
+    name = folder.name.partition("-")[0]
+    for kept in sorted((folder / KEPT).iterdir(), key=lambda path: int(path.name)):
+        step, fresh = int(kept.name), copy.copy(base)
+        fresh.model = copy.deepcopy(base.model)  # an adapter is merged into its base
+        yield step, _load_tuned(fresh, kept, f"{name}-{step}")
+
+
+def _tuned_folder(
+    student_name: str, pairs, recipe: Recipe, kept: int
+) -> tuple[Student, Path]:
+    """The untuned student, and where the tuned one is, once it has been trained."""
     if not pairs:
         raise UserError("no pairs to tune on: did a filter drop every rationale?")
     base = load_student(student_name)
     name = recipe_hash(base.fingerprint, pairs, recipe)
-    folder = cache_folder() / "students" / name
+    folder = cache_folder() / "students" / (f"{name}-kept{kept}" if kept else name)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{folder}.lock"):
         trained = not (folder / DONE).is_file()
         if trained:
-            _train_into(folder, base, pairs, recipe)
+            _train_on_pairs(folder, base, pairs, recipe, kept)
             base = load_student(student_name)  # training changed this one in place
-        student = _load_tuned(base, folder)
-    seconds = tuning_history(student)["seconds"]
+    seconds = json.loads((folder / DONE).read_text())["seconds"]
     _asked.append({"tuning": name, "trained": trained, "seconds": seconds})
-    return student
+    return base, folder
 
 
 def tunings_asked() -> list[dict]:
@@ -80,60 +114,90 @@ def tuning_history(student: Student) -> dict:
     return json.loads(path.read_text())
 
 
-def _load_tuned(base: Student, folder: Path) -> Student:
+def _load_tuned(base: Student, folder: Path, fingerprint: str) -> Student:
     if (folder / "adapter_config.json").is_file():
         model = PeftModel.from_pretrained(base.model, folder)
         model = model.merge_and_unload()
     else:
-        model = open_student(folder, base.name, folder.name).model
+        model = open_student(folder, base.name, fingerprint).model
     model.to(default_device()).eval()
-    return tuned(base, model, folder.name)
+    return tuned(base, model, fingerprint)
 
 
-def _train_into(folder: Path, base: Student, pairs, recipe: Recipe) -> None:
-    """Train, then move the finished student into place in one step."""
-    work = folder.with_name(f"{folder.name}.partial")
+def _train_on_pairs(folder: Path, base: Student, pairs, recipe, kept: int) -> None:
     encoded = encode_pairs(
         base.tokenizer, pairs, base.is_encoder_decoder, recipe.max_length
     )
     plan = plan_batches(encoded, recipe.batch_size, recipe.epochs, recipe.seed)
-    started = time.time()
+    if kept > len(plan):
+        raise UserError(f"{kept} checkpoints of a tuning of {len(plan)} steps")
+    trainer = build_trainer(base, encoded, plan, recipe, _work_folder(folder))
+    if kept:
+        steps = {round(len(plan) * (i + 1) / kept) for i in range(kept)}
+        trainer.add_callback(_Keep(_work_folder(folder) / FINISHED / KEPT, steps))
+    about = {
+        "pairs": len(encoded),
+        "target_tokens": sum(len(e.target) for e in encoded),
+        "recipe": vars(recipe),
+    }
+    train_into(folder, trainer, base.tokenizer, about)
+
+
+def train_into(folder: Path, trainer: "PairTrainer", tokenizer, about: dict) -> None:
+    """Train, from the last checkpoint if there is one, and put a folder in place.
+
+    The folder holds model, tokenizer, and in DONE what was noted of the training:
+    about, with steps, seconds (since the last start) and losses.
+    Raises UserError where it cannot be written; the same call then goes on from there.
+    """
+    work, started = _work_folder(folder), time.time()
     try:
-        trainer = build_trainer(base, encoded, plan, recipe, work)
         trainer.train(resume_from_checkpoint=_last_checkpoint(work))
-        finished = work / "finished"
+        finished = work / FINISHED
         trainer.model.save_pretrained(finished)
-        base.tokenizer.save_pretrained(finished)
-        note = _note(trainer, encoded, recipe, time.time() - started)
+        tokenizer.save_pretrained(finished)
+        note = {
+            "steps": trainer.state.global_step,
+            "seconds": round(time.time() - started, 1),
+            **about,
+            "losses": _losses(trainer),
+        }
         (finished / DONE).write_text(json.dumps(note, indent=1))
         os.replace(finished, folder)
     except OSError as error:
         raise UserError(
-            f"{work}: the tuned student could not be written "
-            f"({error.strerror or error}); make room and run again: it goes on from "
-            "its last checkpoint"
+            f"{work}: the student could not be written ({error.strerror or error}); "
+            "make room and run again: it goes on from its last checkpoint"
         ) from error
     shutil.rmtree(work)
+
+
+def _work_folder(folder: Path) -> Path:
+    """Where a student's checkpoints are, until it is finished."""
+    return folder.with_name(f"{folder.name}.partial")
 
 
 def _last_checkpoint(work: Path) -> str | None:
     return get_last_checkpoint(str(work)) if work.is_dir() else None
 
 
-def _note(trainer: Trainer, encoded, recipe: Recipe, seconds: float) -> dict:
-    losses = [
+def _losses(trainer: Trainer) -> list[dict]:
+    return [
         {key: row[key] for key in ("step", "epoch", "loss", "learning_rate")}
         for row in trainer.state.log_history
         if "loss" in row
     ]
-    return {
-        "steps": trainer.state.global_step,
-        "seconds": round(seconds, 1),
-        "pairs": len(encoded),
-        "target_tokens": sum(len(e.target) for e in encoded),
-        "recipe": vars(recipe),
-        "losses": losses,
-    }
+
+
+class _Keep(TrainerCallback):
+    """Keeps the student after some of a training's steps."""
+
+    def __init__(self, folder: Path, steps: set[int]):
+        self.folder, self.steps = folder, steps
+
+    def on_step_end(self, args, state, control, model=None, **_):
+        if state.global_step in self.steps:
+            model.save_pretrained(self.folder / str(state.global_step))
 
 
 def build_trainer(
@@ -219,7 +283,9 @@ class PairTrainer(Trainer):
     resumed run sees the batches it would have seen.
     """
 
-    def __init__(self, *, encoded: list[Encoded], plan, student: Student, **arguments):
+    def __init__(
+        self, *, encoded: Sequence[Encoded], plan, student: Student, **arguments
+    ):
         self.plan = plan
         self.pad_token_id = student.tokenizer.pad_token_id
         self.encoder_decoder = student.is_encoder_decoder
@@ -227,14 +293,19 @@ class PairTrainer(Trainer):
 
     def get_train_dataloader(self) -> DataLoader:
         loader = DataLoader(
-            self.train_dataset, batch_sampler=self.plan, collate_fn=self._collate
+            self.train_dataset,
+            batch_sampler=self.plan,
+            collate_fn=self._collate,
+            num_workers=self.args.dataloader_num_workers,
         )
         return self.accelerator.prepare(loader)
 
     def _collate(self, rows: list[Encoded]) -> dict:
         """The parts of a step, and how many target tokens they have in all."""
         if self.encoder_decoder:
-            parts = [pad_pairs(rows, self.pad_token_id)]
+            at_once = ROWS_AT_ONCE[self.args.device.type]
+            apart = sort_step(rows, at_once)
+            parts = [pad_pairs(part, self.pad_token_id) for part in apart]
         else:
             parts = [pack_pairs(part, self.pad_token_id) for part in split_step(rows)]
         return {"parts": parts, "targets": sum(len(row.target) for row in rows)}

@@ -11,6 +11,7 @@ from cotnb.batching import (
     pack_pairs,
     pad_pairs,
     plan_batches,
+    sort_step,
     split_step,
 )
 from cotnb.cross_entropy import IGNORED
@@ -74,6 +75,14 @@ def test_a_long_step_is_done_in_parts_that_lose_no_row():
     assert len(parts) > 1 and max(sizes) <= TOKENS_AT_ONCE
     longer = Encoded([1] * TOKENS_AT_ONCE, [2])
     assert split_step([longer, rows[0]]) == [[longer], [rows[0]]]
+
+
+def test_an_encoders_step_is_done_in_parts_of_like_length():
+    parts = sort_step(ROWS, 32)
+    assert [len(part) for part in parts] == [32, 32, 32, 4]
+    assert sorted(map(str, ROWS)) == sorted(str(row) for part in parts for row in part)
+    lengths = [len(row.prompt) for part in parts for row in part]
+    assert lengths == sorted(lengths)
 
 
 @pytest.mark.parametrize("batch", [pad_pairs, pack_pairs])

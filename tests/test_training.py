@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import signal
 import time
+from dataclasses import replace
 
 import pytest
 import torch
@@ -17,7 +18,13 @@ from cotnb.packed_attention import read_packed_rows
 from cotnb.paths import cache_folder
 from cotnb.recipes import Recipe, recipe_hash
 from cotnb.students import Student, load_student
-from cotnb.training import DONE, build_trainer, tune, tuning_history
+from cotnb.training import (
+    DONE,
+    build_trainer,
+    tune,
+    tune_in_steps,
+    tuning_history,
+)
 
 PAIRS = [Pair(f"Q: {i}\nA:", f"The answer is {i % 3}.") for i in range(48)]
 QUICK = Recipe(epochs=4, learning_rate=3e-3, batch_size=8, precision="fp32")
@@ -161,6 +168,22 @@ def test_a_killed_tuning_goes_on_from_its_checkpoint():
     whole = tune("toy-t5", PAIRS, recipe)
     for a, b in zip(resumed.model.parameters(), whole.model.parameters(), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_students_on_the_way_are_kept_and_the_last_is_the_tuned_one(method):
+    recipe = replace(QUICK, method=method, seed=5)
+    on_the_way = list(tune_in_steps("toy-t5", PAIRS, recipe, 4))
+    assert [step for step, _ in on_the_way] == [6, 12, 18, 24]
+    weights = [student.model.state_dict() for _, student in on_the_way]
+    expected = tune("toy-t5", PAIRS, recipe).model.state_dict()
+    assert all(torch.equal(weights[-1][name], expected[name]) for name in expected)
+    name = max(expected, key=lambda key: (weights[0][key] - expected[key]).abs().max())
+    gaps = [(w[name] - expected[name]).abs().max().item() for w in weights]
+    assert gaps == sorted(gaps, reverse=True) and gaps[-2] > 0
+    assert len({student.fingerprint for _, student in on_the_way}) == 4
+    with pytest.raises(UserError, match="25 checkpoints of a tuning of 24 steps"):
+        next(tune_in_steps("toy-t5", PAIRS, recipe, 25))
 
 
 def test_two_at_once_train_once():

@@ -140,6 +140,17 @@ def load_micro_bbh(
     ]
 
 
+def load_all_micro_bbh(split: str, size: int, seed: int = 0) -> list[Example]:
+    """The first `size` questions of all tasks in turn: question i is of task i mod 15.
+
+    split and seed: as `load_micro_bbh` takes them, and what it raises.
+    """
+    a_task = -(-size // len(MICRO_BBH))
+    drawn = [load_micro_bbh(task, split, a_task, seed=seed) for task in MICRO_BBH]
+    in_turn = [example for examples in zip(*drawn, strict=True) for example in examples]
+    return in_turn[:size]
+
+
 def vocabulary() -> list[str]:
     """Every word and mark of questions and rationales but the numbers, sorted.
 

@@ -13,12 +13,19 @@ from cotnb.tasks.hub import (
     load_multiarith,
     load_svamp,
 )
-from cotnb.tasks.micro_bbh import MICRO_BBH, load_micro_bbh
+from cotnb.tasks.micro_bbh import MICRO_BBH, load_all_micro_bbh, load_micro_bbh
 from cotnb.tasks.micro_coin_flip import load_micro_coin_flip
-from cotnb.tasks.micro_world import load_micro_world
+from cotnb.tasks.micro_world import MAX_STEPS, load_micro_world
 
+MULTI_STEP = tuple(range(2, MAX_STEPS + 1))
 GENERATED = {
     "micro_world": load_micro_world,
+    "micro_world_multi_step": partial(load_micro_world, steps=MULTI_STEP),
+    **{
+        f"micro_world_{n}_step": partial(load_micro_world, steps=(n,))
+        for n in range(1, MAX_STEPS + 1)
+    },
+    "micro_bbh": load_all_micro_bbh,
     "micro_coin_flip": load_micro_coin_flip,
     "gsm_symbolic": load_gsm_symbolic,
     **{f"micro_bbh_{task}": partial(load_micro_bbh, task) for task in MICRO_BBH},

@@ -1,0 +1,1 @@
+"""The ladder: T5 students of several sizes, pretrained here."""

@@ -1,0 +1,182 @@
+"""Pretraining a ladder student: the mixture, a shard at a time, and what it learns.
+
+The same recipe for every size. The curve says at each mark what the student can do by
+then, on dev questions; the card says what the finished one can, on test questions.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+from filelock import FileLock
+from torch.utils.data import Dataset
+from transformers import PreTrainedTokenizerBase, TrainerCallback
+
+from cotnb.batching import Encoded, encode_pairs
+from cotnb.errors import UserError
+from cotnb.evaluation import Asking, ask
+from cotnb.ladder.mixture import SHARD, draw_shard
+from cotnb.ladder.sizes import LADDER, new_model
+from cotnb.ladder.tokenizer import train_tokenizer
+from cotnb.paths import cache_folder
+from cotnb.recipes import Recipe
+from cotnb.students import Student, default_device, open_student
+from cotnb.tasks import Example, load_task
+from cotnb.training import DONE, build_trainer, train_into
+
+PAIRS = 4_000_000
+RECIPE = Recipe(
+    epochs=1, batch_size=256, learning_rate=1e-3, warmup_ratio=0.02, max_length=512
+)
+MARKS = 20  # points of the curve, and checkpoints that a kill may fall back to
+QUESTIONS_A_MARK = 150  # of each kind
+PRETRAINING_VERSION = 1  # raised when a change of code changes what is learnt
+# what a curve and a card tell: a name, the task, how it is asked
+ASKED = {
+    "micro-BBH, zero-shot": ("micro_bbh", "zero_shot_answer_only"),
+    "micro-BBH, few-shot": ("micro_bbh", "few_shot_answer_only"),
+    "one-step word problems": ("micro_world_1_step", "zero_shot_answer_only"),
+    "multi-step, asked directly": ("micro_world_multi_step", "zero_shot_answer_only"),
+    "multi-step, zero-shot CoT": ("micro_world_multi_step", "zero_shot_cot"),
+    "multi-step, few-shot CoT": ("micro_world_multi_step", "few_shot_cot"),
+}
+
+
+class Shards(Dataset):
+    """The mixture's pairs as token ids; the shard that is read is held in memory."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, size: int):
+        self.tokenizer, self.size = tokenizer, size
+        self._shard = lru_cache(maxsize=2)(self._encode)
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, index: int) -> Encoded:
+        number, place = divmod(index, SHARD)
+        return self._shard(number)[place]
+
+    def _encode(self, number: int) -> list[Encoded]:
+        pairs = draw_shard(number)
+        return encode_pairs(self.tokenizer, pairs, True, RECIPE.max_length)
+
+
+def pretrain(name: str, pairs: int = PAIRS, recipe: Recipe = RECIPE) -> Path:
+    """The folder of a ladder student pretrained on so many pairs, made or found.
+
+    name: one of `LADDER`. After a kill the same call goes on from the last mark.
+    Raises UserError for an unknown size and fewer pairs than a step takes.
+    """
+    if name not in LADDER:
+        raise UserError(f"no ladder student {name!r}; there are {', '.join(LADDER)}")
+    if pairs < recipe.batch_size:
+        raise UserError(f"{pairs} pairs: expected {recipe.batch_size} or more")
+    folder = cache_folder() / "ladder" / f"{name}-{_hash(name, pairs, recipe)}"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{folder}.lock"):
+        if not (folder / DONE).is_file():
+            _pretrain_into(folder, name, pairs, recipe)
+    return folder
+
+
+def pretraining_note(folder: Path) -> dict:
+    """What was noted of a pretraining.
+
+    Keys: steps, seconds (since the last start), pairs, device, recipe, losses, as
+    `tuning_history` has them, and curve: rows of {"step", "pairs", "what", "accuracy"}.
+    """
+    return json.loads((folder / DONE).read_text())
+
+
+def publish(folder: Path, name: str, target: Path, questions: int = 500) -> Path:
+    """A finished student in half precision with its card, put into another folder.
+
+    The card's scores are of the weights as rounded. questions: of each test set.
+    """
+    student = open_student(folder, name)
+    student.model.half().save_pretrained(target)
+    student.tokenizer.save_pretrained(target)
+    rounded = open_student(target, name)
+    rounded.model.to(default_device())
+    card = {
+        "student": name,
+        "parameters": rounded.parameters,
+        **pretraining_note(folder),
+        "scores": score_all(rounded, "test", questions),
+    }
+    (target / "card.json").write_text(json.dumps(card, indent=1) + "\n")
+    return target
+
+
+def score_all(student: Student, split: str, questions: int) -> list[dict]:
+    """{"what", "accuracy", "n"} for each of `ASKED`, on so many questions of each."""
+    rows = []
+    for what, (task, prompt_format) in ASKED.items():
+        asking = Asking(prompt_format, max_new_tokens=96)
+        right = ask(student, load_task(task, split, questions), asking, _pool(task))
+        share = sum(p.correct for p in right) / len(right)
+        rows.append({"what": what, "accuracy": round(share, 4), "n": len(right)})
+    return rows
+
+
+@lru_cache
+def _pool(task: str) -> Sequence[tuple[Example, str]]:
+    """Training examples that few-shot prompts draw from."""
+    return [(example, example.rationale) for example in load_task(task, "train", 300)]
+
+
+def _pretrain_into(folder: Path, name: str, pairs: int, recipe: Recipe) -> None:
+    tokenizer = train_tokenizer()
+    torch.manual_seed(recipe.seed)
+    model = new_model(name, tokenizer).to(default_device())
+    student = Student(name, model, tokenizer, folder.name)
+    size = recipe.batch_size
+    plan = [range(i, i + size) for i in range(0, pairs - size + 1, size)]
+    shards = Shards(tokenizer, pairs)
+    work = folder.with_name(f"{folder.name}.partial")
+    trainer = build_trainer(student, shards, plan, recipe, work)
+    trainer.args.save_steps = max(1, len(plan) // MARKS)
+    if torch.cuda.is_available():
+        trainer.args.dataloader_num_workers = 2
+    curve = _Curve(student, len(plan), size)
+    trainer.add_callback(curve)
+    about = {
+        "pairs": pairs,
+        "device": str(default_device()),
+        "recipe": vars(recipe),
+        "curve": curve.rows,
+    }
+    train_into(folder, trainer, tokenizer, about)
+
+
+class _Curve(TrainerCallback):
+    """Asks the student at marks of its pretraining; rows are kept with checkpoints."""
+
+    def __init__(self, student: Student, steps: int, batch_size: int):
+        self.student, self.batch_size = student, batch_size
+        self.marks = {round(steps * (i + 1) / MARKS) for i in range(MARKS)}
+        self.rows: list[dict] = []
+
+    def on_train_begin(self, args, state, control, **_):
+        kept = [logged.get("curve", []) for logged in state.log_history]
+        self.rows[:] = [row for rows in kept for row in rows]
+
+    def on_step_end(self, args, state, control, **_):
+        step = state.global_step
+        if step not in self.marks:
+            return
+        now = replace(self.student, fingerprint=f"{self.student.fingerprint}-{step}")
+        at = {"step": step, "pairs": step * self.batch_size}
+        rows = [at | row for row in score_all(now, "dev", QUESTIONS_A_MARK)]
+        print(", ".join(f"{r['what']} {r['accuracy']:.0%}" for r in rows), flush=True)
+        state.log_history.append({"step": step, "curve": rows})
+        self.rows += rows
+
+
+def _hash(name: str, pairs: int, recipe: Recipe) -> str:
+    named = [PRETRAINING_VERSION, asdict(LADDER[name]), pairs, asdict(recipe)]
+    return hashlib.sha256(json.dumps(named).encode()).hexdigest()[:16]

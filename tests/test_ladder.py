@@ -1,0 +1,203 @@
+"""The ladder: what it is pretrained on and what is withheld, sizes, pretraining."""
+
+import multiprocessing
+import os
+import re
+import signal
+import time
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from cotnb.errors import UserError
+from cotnb.evaluation import generate
+from cotnb.formats import COT_TRIGGER, draw_demonstrations
+from cotnb.ladder import pretraining
+from cotnb.ladder.mixture import MIXTURE, SENTINELS, SHARD, draw_shard
+from cotnb.ladder.pretraining import (
+    Shards,
+    pretrain,
+    pretraining_note,
+    publish,
+    score_all,
+)
+from cotnb.ladder.sizes import LADDER, new_model
+from cotnb.ladder.tokenizer import train_tokenizer
+from cotnb.paths import cache_folder
+from cotnb.recipes import Recipe
+from cotnb.students import load_student
+from cotnb.tasks import load_task
+from cotnb.tasks.micro_bbh import MICRO_BBH
+from cotnb.tasks.micro_world import load_micro_world, split_of
+
+SMALL = Recipe(epochs=1, batch_size=32, learning_rate=1e-3, precision="fp32")
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return train_tokenizer()
+
+
+@pytest.fixture(scope="module")
+def shard():
+    return draw_shard(7)
+
+
+@pytest.fixture
+def few_marks(monkeypatch):
+    monkeypatch.setattr(pretraining, "MARKS", 4)
+    monkeypatch.setattr(pretraining, "QUESTIONS_A_MARK", 15)
+
+
+def test_a_shard_is_whole_mixed_and_the_same_each_time(shard):
+    assert len(shard) == SHARD
+    assert draw_shard(7) == shard and draw_shard(8) != shard
+    assert sum(part.share for part in MIXTURE.values()) == pytest.approx(1)
+    firsts = {pair.prompt.split(" ")[0] for pair in shard[:60]}
+    assert {"Q:", "Sentence:", "Fill:"} <= firsts
+
+
+def test_no_word_problem_comes_with_its_chain_of_thought(shard):
+    """Reasons and the trigger are tuning's; only plain equations are chained."""
+    reasons = {step for e in load_micro_world("train", 400) for step in e.steps}
+    words = {reason.partition(",")[0] for reason in reasons if "," in reason}
+    told = [pair for pair in shard if not pair.prompt.startswith("Fill:")]
+    for pair in told:
+        assert COT_TRIGGER not in pair.prompt
+        assert not any(pair.target.startswith(word) for word in words)
+        if "=" in pair.target:  # equations and numbers alone
+            stated = pair.target.partition("The answer is")[0]
+            assert re.fullmatch(r"[\d+\-*/=. ]+", stated), pair
+
+
+def test_problems_of_many_steps_are_withheld(shard):
+    """With an answer there are problems of one step alone, never of more."""
+    longer = load_micro_world("train", 20_000, steps=(2, 3, 4, 5, 6))
+    known = {example.question for example in longer}
+    asked = {pair.prompt.rpartition("Q: ")[2].removesuffix("\nA:") for pair in shard}
+    assert not known & asked
+
+
+def test_nothing_of_a_test_is_seen(shard):
+    questions = {
+        shown.strip()
+        .removesuffix("\nA:")
+        .partition("\nA:")[0]
+        .partition("\nOptions")[0]
+        for pair in shard
+        if pair.prompt.startswith(("Q:", "Answer"))
+        for shown in pair.prompt.split("Q: ")[1:]
+    }
+    tested = {
+        example.question.partition("\nOptions")[0]
+        for task in ("micro_bbh", "micro_world_1_step")
+        for split in ("dev", "test")
+        for example in load_task(task, split, 1500)
+    }
+    assert not questions & tested
+    assert all(split_of(text) in ("dev", "test") for text in tested)
+
+
+def test_few_shot_pairs_show_the_questions_own_task(shard):
+    few = [p.prompt for p in shard if p.prompt.count("\nA: The answer is") >= 1]
+    assert len(few) > 0.1 * SHARD
+    shown = {prompt.count("\nA: The answer is") for prompt in few}
+    assert shown == {1, 2, 3, 4}
+
+
+def test_all_micro_bbh_comes_in_turn_and_demonstrations_are_of_its_task():
+    examples = load_task("micro_bbh", "test", 40)
+    names = [f"micro_bbh_{task}" for task in MICRO_BBH]
+    assert [e.task for e in examples] == [names[i % len(names)] for i in range(40)]
+    assert len({e.id for e in examples}) == 40
+    pool = [(e, "") for e in load_task("micro_bbh", "train", 60)]
+    shown = draw_demonstrations(pool, examples[3], 3, seed=0)
+    own = {e.question for e, _ in pool if e.task == examples[3].task}
+    assert {d.question for d in shown} <= own
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Q: 9 + 14 = 23.\nA: (B)", "130 of 2012, 05/07/2012", "Überraschung: ⟨ok⟩ é"],
+)
+def test_any_text_can_be_said(tokenizer, text):
+    ids = tokenizer(text)["input_ids"]
+    assert tokenizer.decode(ids) == text
+    assert tokenizer.unk_token_id not in ids
+
+
+def test_a_number_up_to_99_and_a_gaps_mark_are_one_token(tokenizer):
+    for number in range(100):
+        assert len(tokenizer(f" {number}")["input_ids"]) == 1
+    assert all(len(tokenizer(mark)["input_ids"]) == 1 for mark in SENTINELS)
+
+
+def test_sizes_rise_and_fit_in_the_repository(tokenizer):
+    sizes = [new_model(name, tokenizer).num_parameters() for name in LADDER]
+    assert sizes == sorted(sizes) and len(sizes) >= 4
+    assert sizes[0] < 4e5 and 7e6 < sizes[-1] < 1.1e7
+    assert 2 * sum(sizes) < 30e6  # bytes in half precision
+
+
+def test_rows_are_those_of_their_shards(tokenizer):
+    rows, pairs = Shards(tokenizer, 2 * SHARD), draw_shard(1)
+    for place in (0, 5, SHARD - 1):
+        prompt = tokenizer.decode(rows[SHARD + place].prompt)
+        assert prompt == pairs[place].prompt
+
+
+def test_pretraining_is_noted_and_published(few_marks, tmp_path):
+    folder = pretrain("ladder-0.3M", 640, SMALL)
+    note = pretraining_note(folder)
+    assert (
+        note["steps"] == 20 and note["losses"][-1]["loss"] < note["losses"][0]["loss"]
+    )
+    assert [row["pairs"] for row in note["curve"]][:: len(pretraining.ASKED)] == [
+        160, 320, 480, 640,
+    ]  # fmt: skip
+    target = publish(folder, "ladder-0.3M", tmp_path / "published", questions=15)
+    student = load_student(str(target))
+    assert student.parameters < 4e5
+    stored = load_file(target / "model.safetensors")
+    assert {tensor.dtype for tensor in stored.values()} == {torch.float16}
+    assert (target / "card.json").is_file()
+    assert {row["what"] for row in score_all(student, "dev", 15)} == set(
+        pretraining.ASKED
+    )
+    assert generate(student, ["Q: 1 + 1 =\nA:"], max_new_tokens=4)
+
+
+def test_a_killed_pretraining_goes_on_from_its_last_mark(few_marks):
+    """Killed for good once a checkpoint is there: the weights are an unbroken one's."""
+    whole = pretrain("ladder-0.3M", 1280, SMALL)
+    expected = load_student(str(whole)).model.state_dict()
+    os.rename(whole, f"{whole}-unbroken")
+
+    process = multiprocessing.get_context("fork").Process(
+        target=pretrain, args=("ladder-0.3M", 1280, SMALL)
+    )
+    process.start()
+    work = cache_folder() / "ladder" / f"{whole.name}.partial"
+    while not list(work.glob("checkpoint-*/trainer_state.json")):
+        assert process.is_alive()
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+    assert not whole.exists()
+
+    again = pretrain("ladder-0.3M", 1280, SMALL)
+    found = load_student(str(again)).model.state_dict()
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+    marks = [row["step"] for row in pretraining_note(again)["curve"]]
+    assert sorted(set(marks)) == [10, 20, 30, 40]
+    assert len(marks) == 4 * len(pretraining.ASKED)
+
+
+@pytest.mark.parametrize(
+    ("name", "pairs", "message"),
+    [("ladder-9M", 640, "ladder-8M"), ("ladder-1M", 3, "expected 32 or more")],
+)
+def test_a_wrong_call_is_one_line(name, pairs, message):
+    with pytest.raises(UserError, match=message):
+        pretrain(name, pairs, SMALL)
