@@ -19,7 +19,7 @@ from cotnb.students import Student
 LOOK_EVERY = 4  # tokens between two looks at which rows have ended
 JOIN = 8  # rows that join together: one prompt alone would read all weights for itself
 ROWS_BUCKET = 16  # rows leave in such numbers, so that shapes stay few
-ROOM = 64  # columns beyond what the longest row needs: so often are columns shifted
+ROOM = 32  # columns beyond those in use: so often are columns shifted
 NOT_WRITTEN = -1
 
 
@@ -109,7 +109,7 @@ class _Batch:
             window.end = 0
         window.end = max(window.end, width)
         begin = window.end - width
-        self.slots.put(slots, read, begin, self.columns)
+        self.slots.put(slots, read, begin)
         self.mask[slots] = 0
         self.mask[slots, begin : window.end] = seen
         self.alive[slots], self.written[slots] = True, 1
@@ -122,7 +122,6 @@ class _Batch:
             logits, self.numbers[slots], self.counts[slots]
         )
         self.counts[slots] = 1
-        self._look_back()
 
     def write(self, tokens: int) -> None:
         """So many tokens to every row, or as many as the first to be full has left."""
@@ -149,7 +148,7 @@ class _Batch:
 
     def shrink(self) -> None:
         """Go on with fewer rows, where a whole bucket of slots is free."""
-        size = -(-int(self.alive.sum()) // ROWS_BUCKET) * ROWS_BUCKET
+        size = _rounded_up(int(self.alive.sum()))
         if not 0 < size < self.window.rows:
             return
         sources = size + np.flatnonzero(self.alive[size:])
@@ -163,21 +162,21 @@ class _Batch:
         self.window.rows = size
 
     def _make_room(self, width: int, like) -> None:
-        """Columns for the longest prompt and what may follow it."""
-        self.widest, self.columns = width, width + self.most + ROOM
-        self.mask = like.new_zeros(self.window.rows, self.columns)
+        """Columns for the longest prompt and some that follow it."""
+        self.widest, self.window.columns = width, width + ROOM
+        self.mask = like.new_zeros(self.window.rows, self.window.columns)
         self.ids = torch.full_like(self.mask, NOT_WRITTEN)
 
     def _write_one(self) -> None:
         window = self.window
-        if window.end + 1 == self.columns:
+        if window.end + 1 == window.columns:
             self._shift()
         now = window.end
         self.mask[:, now] = 1
         self.positions += 1
         logits = self.slots.logits(
             self.ids[:, now].clamp(min=0),  # a free slot may have nothing to read
-            self.mask[:, window.first : now + 1],
+            self.mask,
             self.positions,
         )
         window.end += 1
@@ -186,18 +185,21 @@ class _Batch:
         self.counts += 1
         self.written += 1
         self.spans += 1
-        self._look_back()
-
-    def _look_back(self) -> None:
-        """Let the window begin where the longest row does."""
-        self.window.first = self.window.end - self.spans[self.alive].max()
 
     def _shift(self) -> None:
         """Forget columns that no row sees, all but as many as a prompt may need."""
         window = self.window
-        first = window.end - max(window.end - window.first, self.widest)
-        self.slots.shift(first, window.end)
-        for store in (self.mask, self.ids):
-            shift_columns(store, first, window.end + 1, dim=1)
-        window.first -= first
-        window.end -= first
+        kept = max(self.spans[self.alive].max(), self.widest)
+        first, columns = window.end - kept, (kept // ROOM + 2) * ROOM
+        self.slots.shift(first, window.end, columns)
+        end = window.end + 1  # what was written last has not been read
+        self.mask = shift_columns(self.mask, first, end, columns, 1)
+        self.ids = shift_columns(self.ids, first, end, columns, 1, NOT_WRITTEN)
+        window.end, window.columns = kept, columns
+
+
+def _rounded_up(rows: int) -> int:
+    """To a multiple of ROWS_BUCKET, or below it to a power of two."""
+    if rows > ROWS_BUCKET // 2:
+        return -(-rows // ROWS_BUCKET) * ROWS_BUCKET
+    return 1 << (rows - 1).bit_length()

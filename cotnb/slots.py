@@ -15,10 +15,14 @@ from transformers.modeling_outputs import BaseModelOutput
 
 @dataclass
 class Window:
-    """What is in use of a store: slots below `rows`, columns from `first` to `end`."""
+    """What is in use of a store: slots below `rows`; tokens go to column `end`.
+
+    A store has no more `columns` than it needs: what attention reads is then one piece
+    of memory, where a CPU's products would copy a part of one.
+    """
 
     rows: int
-    first: int = 0
+    columns: int = 0
     end: int = 0
 
 
@@ -26,34 +30,37 @@ class SlotLayer(DynamicLayer):
     """One layer's keys and values, each (slots, heads, columns, width).
 
     A token is written in place at the window's end; whoever decodes moves the window
-    on, once all layers have written.
+    on, once all layers have written. What lies to the right of it, a mask hides.
     """
 
-    def __init__(self, window: Window, like: DynamicLayer, columns: int):
+    def __init__(self, window: Window, like: DynamicLayer):
         super().__init__()
         self.window, self.is_initialized = window, True
         _, heads, _, width = like.keys.shape
         # zeros: what a mask hides is still multiplied by nought, and must be finite
-        self.stores = tuple(
-            tensor.new_zeros(window.rows, heads, columns, width)
+        self.stores = [
+            tensor.new_zeros(window.rows, heads, window.columns, width)
             for tensor in (like.keys, like.values)
-        )
+        ]
 
     def get_seq_length(self) -> int:
-        return self.window.end - self.window.first
+        return self.window.end
+
+    def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
+        return self.window.columns, 0
 
     def update(self, key_states, value_states, *_, **__):
-        rows, first, end = self.window.rows, self.window.first, self.window.end
+        rows, end = self.window.rows, self.window.end
         for store, new in zip(self.stores, (key_states, value_states), strict=True):
             store[:rows, :, end : end + 1] = new
-        return tuple(store[:rows, :, first : end + 1] for store in self.stores)
+        return tuple(store[:rows] for store in self.stores)
 
 
 class SlotCache(Cache):
     """A SlotLayer for each layer of a model, all behind one window."""
 
-    def __init__(self, window: Window, like: DynamicCache, columns: int):
-        super().__init__(layers=[SlotLayer(window, x, columns) for x in like.layers])
+    def __init__(self, window: Window, like: DynamicCache):
+        super().__init__(layers=[SlotLayer(window, x) for x in like.layers])
 
     def put(self, slots: Sequence[int], read: DynamicCache, begin: int) -> None:
         """What was read of other rows, into slots, from a column on."""
@@ -69,17 +76,29 @@ class SlotCache(Cache):
             for store in layer.stores:
                 store[targets] = store[sources]
 
-    def shift(self, first: int, end: int) -> None:
-        """Columns from first to end, to the stores' beginning."""
+    def shift(self, first: int, end: int, columns: int) -> None:
+        """Columns from first to end, into stores of so many columns."""
         for layer in self.layers:
-            for store in layer.stores:
-                shift_columns(store, first, end, dim=2)
+            layer.stores = [
+                shift_columns(store, first, end, columns, dim=2)
+                for store in layer.stores
+            ]
 
 
-def shift_columns(store: torch.Tensor, first: int, end: int, dim: int) -> None:
-    """Columns from first to end of one tensor, to its beginning, in place."""
-    kept = store.narrow(dim, first, end - first).clone()
-    store.narrow(dim, 0, end - first).copy_(kept)
+def shift_columns(
+    store: torch.Tensor, first: int, end: int, columns: int, dim: int, filler: int = 0
+) -> torch.Tensor:
+    """A store of so many columns that begins with those from first to end."""
+    kept = store.narrow(dim, first, end - first)
+    if columns == store.shape[dim]:
+        kept, shifted = kept.clone(), store
+    else:
+        shape = list(store.shape)
+        shape[dim] = columns
+        shifted = store.new_empty(shape)
+    shifted.narrow(dim, 0, end - first).copy_(kept)
+    shifted.narrow(dim, end - first, columns - (end - first)).fill_(filler)
+    return shifted
 
 
 class DecoderSlots:
@@ -94,33 +113,35 @@ class DecoderSlots:
         """Prompts (rows, tokens) that are to join: see `EncoderDecoderSlots.read`."""
         mask, fresh = prompts["attention_mask"], DynamicCache()
         positions = (mask.cumsum(1) - 1).clamp(min=0)
+        # by number: of a slice, F.linear would copy the vocabulary's weights a row
+        last = torch.tensor([-1], device=mask.device)
         logits = self.model(
             **prompts,
             position_ids=positions,
             past_key_values=fresh,
             use_cache=True,
-            logits_to_keep=1,
+            logits_to_keep=last,
         ).logits[:, -1]
         return logits.float(), mask, fresh
 
-    def put(self, slots, fresh: DynamicCache, begin: int, columns: int) -> None:
-        """What was read into slots, from column begin on; columns: room for all."""
+    def put(self, slots, fresh: DynamicCache, begin: int) -> None:
+        """What was read into slots, from column begin on."""
         if self.cache is None:
-            self.cache = SlotCache(self.window, fresh, columns)
+            self.cache = SlotCache(self.window, fresh)
         self.cache.put(slots, fresh, begin)
 
     def move(self, sources, targets) -> None:
         """What some slots hold, into others."""
         self.cache.move(sources, targets)
 
-    def shift(self, first: int, end: int) -> None:
-        """Columns from first to end, to the stores' beginning."""
-        self.cache.shift(first, end)
+    def shift(self, first: int, end: int, columns: int) -> None:
+        """Columns from first to end, into stores of so many columns."""
+        self.cache.shift(first, end, columns)
 
     def logits(self, tokens, mask, positions):
         """Of the next tokens, (rows, vocabulary), once these (rows,) are read.
 
-        mask: (rows, the window's columns and one). positions: (rows,), of the tokens.
+        mask: (rows, columns), what each row sees. positions: (rows,), of the tokens.
         """
         logits = self.model(
             input_ids=tokens[:, None],
@@ -159,18 +180,16 @@ class EncoderDecoderSlots:
         ).logits[:, -1]
         return logits.float(), torch.ones_like(begun), (fresh, mask)
 
-    def put(self, slots, read: tuple, begin: int, columns: int) -> None:
-        """What was read into slots, from column begin on; columns: room for all."""
+    def put(self, slots, read: tuple, begin: int) -> None:
+        """What was read into slots, from column begin on."""
         fresh, mask = read
         own, encoded = fresh.self_attention_cache, fresh.cross_attention_cache
         length = mask.shape[1]
         if self.cache is None:
             # the first prompts are the longest: the others fit in as many columns
-            self.encoded = SlotCache(Window(self.window.rows), encoded, length)
+            self.encoded = SlotCache(Window(self.window.rows, length), encoded)
             self.mask = mask.new_zeros(self.window.rows, length)
-            self.cache = EncoderDecoderCache(
-                SlotCache(self.window, own, columns), self.encoded
-            )
+            self.cache = EncoderDecoderCache(SlotCache(self.window, own), self.encoded)
             self.cache.is_updated = dict.fromkeys(range(len(own.layers)), True)
         self.cache.self_attention_cache.put(slots, own, begin)
         self.encoded.put(slots, encoded, 0)
@@ -183,9 +202,9 @@ class EncoderDecoderSlots:
         self.encoded.move(sources, targets)
         self.mask[targets] = self.mask[sources]
 
-    def shift(self, first: int, end: int) -> None:
-        """Columns that the decoder has written, to the stores' beginning."""
-        self.cache.self_attention_cache.shift(first, end)
+    def shift(self, first: int, end: int, columns: int) -> None:
+        """Columns that the decoder has written, into stores of so many columns."""
+        self.cache.self_attention_cache.shift(first, end, columns)
 
     def logits(self, tokens, mask, positions):
         """Of the next tokens: see `DecoderSlots.logits`; T5 needs no positions."""
