@@ -132,12 +132,13 @@ def _weights(module) -> int:
 
 
 def ours(problem: Problem, number: int, own_batches: bool = True) -> dict:
-    """As `tune` does it; own_batches: rows of like length together, or as theirs."""
+    """As `tune` does it; own_batches: as it plans them, or as theirs."""
     rows, size = problem.rows_of(number), BATCH[problem.kind]
     encoded = [problem.encoded[row] for row in rows]
     plan = [list(range(i, i + size)) for i in range(0, len(rows), size)]
     if own_batches:
-        plan = plan_batches(encoded, size, 1, number)
+        packed = not problem.student.is_encoder_decoder
+        plan = plan_batches(encoded, size, 1, number, by_length=not packed)
     student = copy.copy(problem.student)
     student.model = problem.model()
     recipe = Recipe(method=problem.method, batch_size=size, learning_rate=1e-4)

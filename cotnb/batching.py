@@ -18,7 +18,7 @@ from cotnb.formats import Pair
 
 BUCKET = 16
 TOKENS_BUCKET = 128  # of a line of packed rows, and of its targets
-TOKENS_AT_ONCE = 2560  # a step of more is done in parts, so that memory stays bounded
+TOKENS_AT_ONCE = 2304  # a step of more is done in parts, so that memory stays bounded
 ROWS_AT_ONCE = {"cpu": 64, "cuda": 128}  # padded together, of an encoder-decoder's step
 SORTING_WINDOW = 32  # batches whose rows are sorted by length together
 
@@ -68,13 +68,19 @@ def encode_pairs(
 
 
 def plan_batches(
-    encoded: Sequence[Encoded], batch_size: int, epochs: float, seed: int
+    encoded: Sequence[Encoded],
+    batch_size: int,
+    epochs: float,
+    seed: int,
+    by_length: bool = True,
 ) -> list[list[int]]:
     """The rows of every optimiser step, over all epochs.
 
-    Each epoch is a fresh shuffle; within windows of it rows are sorted by length, cut
-    into batches, and the batches shuffled. A last short batch is kept. A part of an
-    epoch (epochs = 0.5) is the first part of its shuffle.
+    Each epoch is a fresh shuffle. by_length: within windows of it rows are sorted by
+    length, cut into batches, and the batches shuffled, so that padding is little; rows
+    that are packed need none of it, and steps of like size take less memory. A last
+    short batch is kept. A part of an epoch (epochs = 0.5) is the first part of its
+    shuffle.
     """
     generator = np.random.default_rng(seed)
     lengths = np.array([[_bucket(len(e.prompt)), len(e.target)] for e in encoded])
@@ -87,7 +93,8 @@ def plan_batches(
         batches = []
         for start in range(0, len(order), window):
             rows = order[start : start + window]
-            rows = rows[np.lexsort(lengths[rows].T[::-1])]
+            if by_length:
+                rows = rows[np.lexsort(lengths[rows].T[::-1])]
             batches += [
                 rows[i : i + batch_size].tolist()
                 for i in range(0, len(rows), batch_size)

@@ -14,8 +14,9 @@ LOGITS_AT_ONCE = {"cpu": 2**21, "cuda": 2**27}  # numbers that are fp32 at one t
 def summed_cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """The sum over tokens of their cross-entropy, (), in nats.
 
-    logits: (tokens, vocabulary), of any precision. labels: (tokens,), IGNORED where
-    there is none. The backward pass can be gone through once.
+    logits: (tokens, vocabulary), of any precision; their gradient is written over them.
+    labels: (tokens,), IGNORED where there is none. The backward pass can be gone
+    through once.
     """
     return _SummedCrossEntropy.apply(logits, labels)
 
@@ -23,7 +24,7 @@ def summed_cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Te
 class _SummedCrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(ctx, logits, labels):
-        gradient = torch.empty_like(logits)
+        gradient = logits.detach()
         loss = logits.new_zeros((), dtype=torch.float32)
         rows = max(1, LOGITS_AT_ONCE[logits.device.type] // logits.shape[1])
         for begin in range(0, len(logits), rows):

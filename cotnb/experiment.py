@@ -1,17 +1,19 @@
 """What every notebook does with students and test sets, in few lines."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from cotnb.errors import UserError
 from cotnb.evaluation import Asking, ask, save_predictions, score
-from cotnb.formats import Pair, build_pair
+from cotnb.formats import Pair, build_pair, draw_demonstrations, is_few_shot
 from cotnb.notebook_parameters import values
 from cotnb.paths import project_folder
 from cotnb.results import Score, write_record
 from cotnb.students import Student
 from cotnb.tasks import Example, load_task
+from cotnb.tasks.verifier import verify
 from cotnb.training import tunings_asked
 
 
@@ -38,10 +40,33 @@ def load_test_sets(
 
 
 def build_pairs(
-    solved: Sequence[tuple[Example, str]], prompt_format: str
+    solved: Sequence[tuple[Example, str]],
+    *prompt_formats: str,
+    demonstrations: int = 3,
+    instruction: bool = False,
+    seed: int = 0,
 ) -> list[Pair]:
-    """Zero-shot training pairs of (example, rationale) pairs, in their order."""
-    return [build_pair(example, prompt_format, text) for example, text in solved]
+    """Training pairs of (example, rationale) pairs, in their order.
+
+    prompt_formats: one, or several that take turns from pair to pair, as Fu et al. 2023
+    mix them. demonstrations: how many a few-shot prompt shows, of `solved` itself,
+    drawn with `seed`. instruction: whether prompts begin with theirs.
+    Raises UserError for a format that there is not, and as `draw_demonstrations` does.
+    """
+    pairs = []
+    for number, (example, text) in enumerate(solved):
+        prompt_format = prompt_formats[number % len(prompt_formats)]
+        shown = ()
+        if is_few_shot(prompt_format):
+            shown = draw_demonstrations(solved, example, demonstrations, seed)
+        pairs.append(build_pair(example, prompt_format, text, shown, instruction))
+    return pairs
+
+
+def general_pairs(count: int, seed: int) -> list[Pair]:
+    """Micro-BBH answered directly: general data to replay while a student is tuned."""
+    examples = load_task("micro_bbh", "train", count, seed=seed)
+    return build_pairs([(e, "") for e in examples], "zero_shot_answer_only")
 
 
 def measure(
@@ -85,14 +110,32 @@ def measure(
     return scores
 
 
+def error_shares(examples: Sequence[Example], texts: Sequence[str]) -> dict:
+    """Shares of the kinds of error that `verify` tells apart, "right" among them.
+
+    examples: questions with a number for an answer. texts: what was written for each.
+    The kinds are those of Wei et al. 2022, appendix D.
+    """
+    found = Counter(
+        verify(example, text).error_kind or "right"
+        for example, text in zip(examples, texts, strict=True)
+    )
+    return {kind: count / len(examples) for kind, count in sorted(found.items())}
+
+
 def record_run(
-    notebook: str, names: dict, scores: Sequence[Score], started: float
+    notebook: str,
+    names: dict,
+    scores: Sequence[Score],
+    started: float,
+    extra: dict | None = None,
 ) -> None:
     """Write a run's record, as its last act, where its parameter `record` says so.
 
     notebook: the file's name without .ipynb. names: the notebook's globals().
-    started: time.time() at its beginning. Opened by hand a notebook has no record to
-    write, and nothing is done. Raises UserError where the record cannot be written.
+    started: time.time() at its beginning. extra: what else the record is to keep.
+    Opened by hand a notebook has no record to write, and nothing is done.
+    Raises UserError where the record cannot be written.
     """
     if not names["record"]:
         return
@@ -106,5 +149,5 @@ def record_run(
         seed=names["seed"],
         scores=scores,
         started=started,
-        extra={"tunings": tunings_asked()},
+        extra={"tunings": tunings_asked(), **(extra or {})},
     )

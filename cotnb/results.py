@@ -206,6 +206,29 @@ def outcomes_frame(records: Iterable[dict]) -> pd.DataFrame:
     return frame.sort_values([*KEY, "run"], ignore_index=True)
 
 
+def split_by_part(outcomes: pd.DataFrame, parts: Sequence[str]) -> pd.DataFrame:
+    """Tidy scores of the parts of a test set whose questions come in turn.
+
+    outcomes: rows of `outcomes_frame` of one task whose question i is of part i modulo
+    their number, as micro_bbh's are. Returns one row a score and part, task the part.
+    """
+    rows = []
+    for row in outcomes.to_dict("records"):
+        for number, part in enumerate(parts):
+            own = row["outcomes"][number :: len(parts)]
+            low, high = wilson_interval(own.count("1"), len(own))
+            changed = {
+                "task": part,
+                "n": len(own),
+                "correct": own.count("1"),
+                "accuracy": own.count("1") / len(own),
+                "ci_low": low,
+                "ci_high": high,
+            }
+            rows.append({**row, **changed})
+    return pd.DataFrame(rows)[list(COLUMNS)]
+
+
 def pool_seeds(frame: pd.DataFrame) -> pd.DataFrame:
     """A tidy table's last steps, one row over all seeds of a setting.
 
@@ -244,14 +267,16 @@ def completeness(
 def aggregate(results: Path, profile: str, claims_file: Path) -> dict[str, Path]:
     """Write results/<profile>/scores.csv and claims.csv; the same records, same bytes.
 
-    Returns their paths under "scores" and "claims". Raises UserError as `read_records`,
+    Claims that name no contrast for the profile are left out. Returns the files' paths
+    under "scores" and "claims". Raises UserError as `read_records`,
     `load_claims` and `evaluate_claims` do.
     """
     folder = Path(results) / profile
     frame = outcomes_frame(read_records(folder))
+    claims = [c for c in load_claims(claims_file) if c.profiles.get(profile)]
     tables = {
         "scores": frame[list(COLUMNS)],
-        "claims": evaluate_claims(frame, load_claims(claims_file), profile),
+        "claims": evaluate_claims(frame, claims, profile),
     }
     return {
         name: write_whole(folder / f"{name}.csv", _csv(table))

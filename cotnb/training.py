@@ -128,7 +128,13 @@ def _train_on_pairs(folder: Path, base: Student, pairs, recipe, kept: int) -> No
     encoded = encode_pairs(
         base.tokenizer, pairs, base.is_encoder_decoder, recipe.max_length
     )
-    plan = plan_batches(encoded, recipe.batch_size, recipe.epochs, recipe.seed)
+    plan = plan_batches(
+        encoded,
+        recipe.batch_size,
+        recipe.epochs,
+        recipe.seed,
+        by_length=base.is_encoder_decoder,
+    )
     if kept > len(plan):
         raise UserError(f"{kept} checkpoints of a tuning of {len(plan)} steps")
     trainer = build_trainer(base, encoded, plan, recipe, _work_folder(folder))

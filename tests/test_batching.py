@@ -67,6 +67,18 @@ def test_packed_rows_are_taken_apart_and_put_back():
     assert together[:25].tolist() == list(range(25))
 
 
+def test_packed_rows_are_not_sorted_so_that_steps_are_of_like_size():
+    rows = [Encoded([1] * (1 + i % 97), [7]) for i in range(640)]
+
+    def spread(plan):
+        sizes = [sum(len(rows[i].prompt) for i in batch) for batch in plan]
+        return max(sizes) - min(sizes)
+
+    packed, sorted_ = (plan_batches(rows, 16, 1, 0, by_length=x) for x in (False, True))
+    assert sorted(row for batch in packed for row in batch) == list(range(640))
+    assert spread(packed) < spread(sorted_) / 2
+
+
 def test_a_long_step_is_done_in_parts_that_lose_no_row():
     rows = [Encoded([1] * (100 * i), [2] * 50) for i in range(1, 12)]
     parts = split_step(rows)

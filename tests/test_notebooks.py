@@ -12,6 +12,7 @@ import nbformat
 import pandas as pd
 import pytest
 
+from cotnb import plots
 from cotnb.notebook_parameters import read_parameters
 from cotnb.rendering import machine_path, normalise
 
@@ -72,8 +73,8 @@ def test_its_figures_are_pictures(path):
             data = output.get("data", {})
             drawn += "image/png" in data
             assert "image/png" in data or "<Figure" not in data.get("text/plain", "")
-    figures = ("accuracy_by_condition(", "learning_curve(", "verdict_board(")
-    assert drawn == sum(source.count(call) for call in figures)
+    figures = [name for name in plots.__all__ if name.islower()]
+    assert drawn == sum(source.count(f"{name}(") for name in figures)
 
 
 def test_render_takes_the_machine_out_of_a_notebook():

@@ -20,7 +20,7 @@ from cotnb.batching import Encoded, encode_pairs
 from cotnb.errors import UserError
 from cotnb.evaluation import Asking, ask
 from cotnb.ladder.mixture import SHARD, draw_shard
-from cotnb.ladder.sizes import LADDER, new_model
+from cotnb.ladder.sizes import LADDER, ladder_folder, new_model
 from cotnb.ladder.tokenizer import train_tokenizer
 from cotnb.paths import cache_folder
 from cotnb.recipes import Recipe
@@ -32,6 +32,7 @@ PAIRS = 4_000_000
 RECIPE = Recipe(
     epochs=1, batch_size=256, learning_rate=1e-3, warmup_ratio=0.02, max_length=512
 )
+CARD = "card.json"
 MARKS = 20  # points of the curve, and checkpoints that a kill may fall back to
 QUESTIONS_A_MARK = 150  # of each kind
 PRETRAINING_VERSION = 1  # raised when a change of code changes what is learnt
@@ -108,8 +109,14 @@ def publish(folder: Path, name: str, target: Path, questions: int = 500) -> Path
         **pretraining_note(folder),
         "scores": score_all(rounded, "test", questions),
     }
-    (target / "card.json").write_text(json.dumps(card, indent=1) + "\n")
+    (target / CARD).write_text(json.dumps(card, indent=1) + "\n")
     return target
+
+
+def read_cards() -> list[dict]:
+    """The cards of the committed students, from the smallest to the largest."""
+    paths = [ladder_folder(name) / CARD for name in LADDER]
+    return [json.loads(path.read_text()) for path in paths if path.is_file()]
 
 
 def score_all(student: Student, split: str, questions: int) -> list[dict]:

@@ -1,0 +1,25 @@
+"""Figures: one function each; takes a table, returns a matplotlib Figure."""
+
+from cotnb.plots.conditions import accuracy_by_condition
+from cotnb.plots.curves import learning_curve, pretraining_curve
+from cotnb.plots.errors import error_kinds
+from cotnb.plots.lines import (
+    accuracy_by_checkpoint,
+    accuracy_by_number_of_steps,
+    accuracy_by_size,
+)
+from cotnb.plots.style import FORMAT_LABELS, STYLE
+from cotnb.plots.verdicts import verdict_board
+
+__all__ = [
+    "FORMAT_LABELS",
+    "STYLE",
+    "accuracy_by_checkpoint",
+    "accuracy_by_condition",
+    "accuracy_by_number_of_steps",
+    "accuracy_by_size",
+    "error_kinds",
+    "learning_curve",
+    "pretraining_curve",
+    "verdict_board",
+]

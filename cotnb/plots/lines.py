@@ -1,0 +1,192 @@
+"""Accuracy along an axis: by size of the student, by steps of a problem, by checkpoint.
+
+A line is a way of tuning and a way of asking: its colour and marker say the first, its
+dashes the second. A point is the mean over seeds, its whisker the 95% interval.
+"""
+
+from collections.abc import Callable, Sequence
+from textwrap import fill
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, PercentFormatter
+
+from cotnb.plots.style import (
+    FORMAT_LABELS,
+    STYLE,
+    WIDTH,
+    Drawing,
+    checked_conditions,
+    frame_text,
+    look,
+    span,
+)
+from cotnb.results import pool_seeds
+
+DASHES = {
+    "few_shot_cot": (0, (5, 1.5)),
+    "zero_shot_cot": "solid",
+    "few_shot_answer_only": (0, (3, 1.5, 1, 1.5)),
+    "zero_shot_answer_only": (0, (1, 1.5)),
+}
+A_ROW = 3  # panels
+
+
+def accuracy_by_size(
+    frame: pd.DataFrame, title: str = "Accuracy by the student's size"
+) -> Figure:
+    """Accuracy over the number of weights, a panel a task.
+
+    frame: tidy scores of students of several sizes, their last steps.
+    """
+    pooled = pool_seeds(frame).assign(panel=lambda rows: rows["task"])
+
+    def finish(axes: Axes, rows: pd.DataFrame) -> None:
+        sizes = sorted(rows["parameters"].unique())
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(FixedLocator(sizes))
+        axes.xaxis.set_minor_locator(FixedLocator([]))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: _millions(x)))
+
+    return _draw(pooled, "parameters", "weights of the student", title, finish)
+
+
+def accuracy_by_number_of_steps(
+    frame: pd.DataFrame, title: str = "Accuracy by the steps that a problem takes"
+) -> Figure:
+    """Accuracy over the exact solution's steps, a panel a student.
+
+    frame: tidy scores of tasks "..._<n>_step"; rows of other tasks are left out.
+    """
+    steps = frame["task"].str.extract(r"_(\d+)_step$")[0]
+    own = frame[steps.notna()]
+    pooled = pool_seeds(own)
+    number = pooled["task"].str.extract(r"_(\d+)_step$")[0].astype(int)
+    pooled = pooled.assign(steps=number, panel=pooled["student"])
+    by_size = pooled.sort_values(["parameters", "steps"])
+
+    def finish(axes: Axes, rows: pd.DataFrame) -> None:
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+    return _draw(by_size, "steps", "steps of the exact solution", title, finish)
+
+
+def accuracy_by_checkpoint(
+    frame: pd.DataFrame,
+    title: str = "Accuracy along a tuning",
+    tasks: Sequence[str] = (),
+) -> Figure:
+    """Accuracy over optimiser steps, a panel a task; tasks: which, in which order.
+
+    frame: tidy scores of one student at several steps. Rows of "before_tuning" are
+    drawn as step 0 of every other condition.
+    """
+    tasks = list(tasks or dict.fromkeys(frame["task"]))
+    frame = _with_beginnings(frame[frame["task"].isin(tasks)])
+    steps = sorted(frame["step"].unique())
+    pooled = pd.concat([pool_seeds(frame[frame["step"] == step]) for step in steps])
+    places = pooled["task"].map(tasks.index)
+    pooled = pooled.assign(panel=pooled["task"], place=places).sort_values("place")
+
+    def finish(axes: Axes, rows: pd.DataFrame) -> None:
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+
+    return _draw(pooled, "step", "optimiser steps", title, finish)
+
+
+def _with_beginnings(frame: pd.DataFrame) -> pd.DataFrame:
+    before = frame["condition"] == "before_tuning"
+    beginnings = []
+    for condition, rows in frame[~before].groupby("condition"):
+        asked = frame[before & frame["prompt_format"].isin(rows["prompt_format"])]
+        beginnings.append(asked.assign(condition=condition))
+    return pd.concat([frame[~before], *beginnings], ignore_index=True)
+
+
+def _draw(
+    pooled: pd.DataFrame,
+    x: str,
+    label: str,
+    title: str,
+    finish: Callable[[Axes, pd.DataFrame], None],
+) -> Figure:
+    checked_conditions(pooled["condition"])
+    panels = list(dict.fromkeys(pooled["panel"]))
+    across = min(len(panels), A_ROW if len(panels) < 9 else 5)
+    down = -(-len(panels) // across)
+    caption = _caption(pooled)
+    with look():
+        figure = Drawing(figsize=(WIDTH, 1.7 + 2.5 * down), layout="constrained")
+        grid = figure.subplots(down, across, sharey=True, squeeze=False).flat
+        for panel, axes in zip(panels, grid, strict=False):
+            rows = pooled[pooled["panel"] == panel]
+            _draw_lines(axes, rows, x)
+            finish(axes, rows)
+            axes.set_title(fill(str(panel).replace("_", " "), 24))
+            axes.set_xlabel(label)
+        for axes in list(grid):
+            axes.set_visible(False)
+        for axes in figure.axes[::across]:
+            axes.set_ylabel("accuracy")
+        figure.legend(
+            handles=_handles(pooled), loc="outside lower center", ncols=3, frameon=False
+        )
+        frame_text(figure, title, "")
+        figure.supxlabel(caption, x=0.01, ha="left", fontsize=8.5, color="#444444")
+    return figure
+
+
+def _draw_lines(axes: Axes, rows: pd.DataFrame, x: str) -> None:
+    for (condition, asked), line in rows.groupby(["condition", "prompt_format"]):
+        line, style = line.sort_values(x), STYLE[condition]
+        below = (line["accuracy"] - line["ci_low"]).clip(lower=0)
+        above = (line["ci_high"] - line["accuracy"]).clip(lower=0)
+        axes.errorbar(
+            line[x],
+            100 * line["accuracy"],
+            yerr=[100 * below, 100 * above],
+            color=style.colour,
+            marker=style.marker,
+            markersize=5,
+            markeredgecolor="black",
+            markeredgewidth=0.4,
+            linestyle=DASHES[asked],
+            linewidth=1.6,
+            elinewidth=1,
+            capsize=2,
+        )
+    axes.set_ylim(-3, 103)
+    axes.yaxis.set_major_formatter(PercentFormatter(decimals=0))
+
+
+def _handles(pooled: pd.DataFrame) -> list[Line2D]:
+    asked = set(zip(pooled["condition"], pooled["prompt_format"], strict=True))
+    ordered = [(c, f) for c in STYLE for f in FORMAT_LABELS if (c, f) in asked]
+    return [
+        Line2D(
+            [],
+            [],
+            color=STYLE[condition].colour,
+            marker=STYLE[condition].marker,
+            markeredgecolor="black",
+            markeredgewidth=0.4,
+            linestyle=DASHES[prompt_format],
+            label=f"{STYLE[condition].label}, {FORMAT_LABELS[prompt_format]}",
+        )
+        for condition, prompt_format in ordered
+    ]
+
+
+def _caption(pooled: pd.DataFrame) -> str:
+    seeds = span(pooled["seeds"])
+    text = (
+        f"Point: mean over seeds ({seeds}). Whisker: 95% interval, seeds and questions "
+        f"resampled. n: {span(pooled['n'])} questions a point."
+    )
+    return fill(text, 135)
+
+
+def _millions(weights: float) -> str:
+    return f"{weights / 1e6:.1f}M" if weights < 1e7 else f"{weights / 1e6:.0f}M"

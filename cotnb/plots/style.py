@@ -1,0 +1,100 @@
+"""How every figure looks: the one table of colours and markers, and its frame."""
+
+from io import BytesIO
+from textwrap import fill
+from typing import NamedTuple
+
+import pandas as pd
+import seaborn as sns
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+
+from cotnb.errors import UserError
+
+
+class Style(NamedTuple):
+    """How a condition looks in every figure."""
+
+    label: str
+    colour: str
+    marker: str
+    hatch: str
+
+
+# Okabe and Ito's colour-blind safe palette; the hues differ in luminance as well.
+STYLE = {
+    "before_tuning": Style("before tuning", "#BBBBBB", "s", ""),
+    "answer_only": Style("answer-only tuning", "#E69F00", "^", "////"),
+    "cot": Style("CoT tuning", "#0072B2", "o", ""),
+    "few_shot_cot": Style("few-shot-CoT tuning", "#009E73", "D", "\\\\"),
+    "mixture": Style("four formats mixed", "#CC79A7", "P", "xx"),
+    "cot_instruction": Style("CoT tuning, instructed", "#56B4E9", "v", ".."),
+    "cot_replay": Style("CoT tuning, 10% general data", "#D55E00", "X", "--"),
+    "cot_lora": Style("CoT tuning, LoRA", "#222222", "*", "||"),
+}
+FORMAT_LABELS = {
+    "few_shot_cot": "few-shot CoT",
+    "zero_shot_cot": "zero-shot CoT",
+    "few_shot_answer_only": "few-shot answer-only",
+    "zero_shot_answer_only": "zero-shot answer-only",
+}
+# a label, a colour and a hatch for what `cotnb.tasks.verifier` finds
+ERROR_KINDS = {
+    "right": ("every step right", "#0072B2", ""),
+    "wrong_calculation": ("wrong calculation", "#E69F00", ""),
+    "missing_step": ("a step missing", "#56B4E9", "//"),
+    "misread": ("misread", "#CC79A7", "\\\\"),
+    "no_equations": ("no equations", "#BBBBBB", ""),
+}
+VERDICT_COLOURS = {
+    "reproduced": "#0072B2",
+    "contradicted": "#D55E00",
+    "inconclusive": "#666666",
+    "not run": "#666666",
+}
+EXPECTED_SIDE = "#DDEEF7"
+WIDTH = 9.0  # inches; at 100 dpi a figure is 900 pixels wide
+READING = {
+    "figure.dpi": 100,
+    "font.size": 10,
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "hatch.color": "white",
+    "hatch.linewidth": 1.2,
+}
+
+
+class Drawing(Figure):
+    """A Figure that a notebook shows, whatever backend matplotlib has there."""
+
+    def _repr_png_(self) -> bytes:
+        png = BytesIO()
+        self.savefig(png, format="png", metadata={"Software": None})
+        return png.getvalue()
+
+
+def look():
+    """The settings that a figure is drawn under."""
+    return rc_context(sns.axes_style("whitegrid") | READING)
+
+
+def frame_text(figure: Figure, title: str, caption: str) -> None:
+    """The claim as title, and below the figure what its marks mean."""
+    figure.suptitle(fill(title, 84), x=0.01, ha="left", fontsize=12, fontweight="bold")
+    if caption:
+        figure.supxlabel(caption, x=0.01, ha="left", fontsize=8.5, color="#444444")
+
+
+def span(numbers: pd.Series) -> str:
+    """ "300", or "180 to 300"."""
+    low, high = numbers.min(), numbers.max()
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def checked_conditions(conditions: pd.Series) -> None:
+    """Raises UserError for a condition that has no row in STYLE."""
+    if unknown := set(conditions) - set(STYLE):
+        raise UserError(
+            f"condition {sorted(unknown)}: add a row to STYLE in cotnb/plots/style.py"
+        )

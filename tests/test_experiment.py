@@ -1,0 +1,70 @@
+"""What notebooks do with students and test sets: pairs in several formats, errors."""
+
+import gzip
+import json
+
+import pytest
+
+from cotnb.errors import UserError
+from cotnb.experiment import build_pairs, error_shares, general_pairs
+from cotnb.formats import COT_INSTRUCTION, COT_TRIGGER, PROMPT_FORMATS
+from cotnb.gpt3_solutions import load_gpt3_solutions
+from cotnb.rationales import from_generator, match
+from cotnb.tasks import load_task
+
+
+@pytest.fixture(scope="module")
+def solved():
+    questions = load_task("micro_world", "train", 24)
+    return match(questions, from_generator(questions))
+
+
+def test_formats_take_turns_and_demonstrations_are_not_the_question(solved):
+    pairs = build_pairs(solved, *PROMPT_FORMATS, demonstrations=2, seed=3)
+    for number, (pair, (example, rationale)) in enumerate(
+        zip(pairs, solved, strict=True)
+    ):
+        prompt_format = PROMPT_FORMATS[number % 4]
+        assert pair.prompt.count("Q: ") == (3 if "few" in prompt_format else 1)
+        assert pair.prompt.count(example.question) == 1
+        assert pair.target.startswith(rationale) == prompt_format.endswith("cot")
+    assert pairs == build_pairs(solved, *PROMPT_FORMATS, demonstrations=2, seed=3)
+    assert pairs != build_pairs(solved, *PROMPT_FORMATS, demonstrations=2, seed=4)
+
+
+def test_an_instruction_leads_the_prompt(solved):
+    [first, *_] = build_pairs(solved, "zero_shot_cot", instruction=True)
+    assert first.prompt.startswith(COT_INSTRUCTION)
+    assert first.prompt.endswith(COT_TRIGGER)
+
+
+def test_general_pairs_are_answered_directly():
+    pairs = general_pairs(30, seed=1)
+    assert len(pairs) == 30 and pairs != general_pairs(30, seed=2)
+    assert all(pair.target.startswith("The answer is") for pair in pairs)
+
+
+def test_error_shares_add_up_and_name_what_is_wrong(solved):
+    examples = [example for example, _ in solved[:4]]
+    right = [text for _, text in solved[:2]]
+    shares = error_shares(examples, [*right, "It is 7.", "1 + 1 = 3."])
+    assert shares == {"no_equations": 0.25, "right": 0.5, "wrong_calculation": 0.25}
+
+
+def test_gpt3s_solutions_are_read_and_another_file_is_refused(tmp_path):
+    row = {
+        "question": "Ann has 3 pens and buys 4. How many has she?",
+        "ground_truth": "She has 3 + 4 = <<3+4=7>>7 pens.\nA: 7",
+        "6b_finetuning": {"solution": "3 + 4 = <<3+4=8>>8\nA: 8"},
+        "175b_finetuning": {"solution": "3 + 4 = <<3+4=7>>7\nA: 7"},
+    }
+    path = tmp_path / "solutions.jsonl.gz"
+    path.write_bytes(gzip.compress(json.dumps(row).encode()))
+    found = load_gpt3_solutions(path)
+    shares = {name: error_shares(*zip(*x, strict=True)) for name, x in found.items()}
+    assert shares == {"GPT-3 6B": {"wrong_calculation": 1}, "GPT-3 175B": {"right": 1}}
+    other = tmp_path / "other.jsonl"
+    other.write_text("{}\n")
+    for wrong in (other, tmp_path / "none.jsonl"):
+        with pytest.raises(UserError, match=r"example_model_solutions\.jsonl"):
+            load_gpt3_solutions(wrong)

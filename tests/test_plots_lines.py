@@ -1,0 +1,125 @@
+"""Lines over size, steps and checkpoints; bars of errors; a pretraining's curve."""
+
+import pandas as pd
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+from cotnb.ladder.pretraining import ASKED
+from cotnb.plots import (
+    accuracy_by_checkpoint,
+    accuracy_by_number_of_steps,
+    accuracy_by_size,
+    error_kinds,
+    pretraining_curve,
+)
+from cotnb.results import Score, outcomes_frame, split_by_part, tidy
+
+LETTERS = "abcdefghijk"
+SIZES = {"small": 300_000, "large": 8_000_000}
+
+
+def _record(scores):
+    return [{"run": "r", "notebook": "05", "commit": "c", "scores": scores}]
+
+
+def _score(student, right, task="math", condition="cot", seed=0, step=9):
+    outcomes = "1" * right + "0" * (10 - right)
+    asked = "zero_shot_cot"
+    return Score(
+        student, SIZES[student], condition, seed, task, asked, step, outcomes, "q"
+    )
+
+
+def _points(axes):
+    """What each line of a panel shows: (x, y) by colour."""
+    return {
+        line.get_color(): list(zip(*line.get_data(), strict=True))
+        for line in axes.lines
+        if line.get_marker() not in ("None", None, "_", "|")
+        and len(line.get_xdata()) > 0
+        and line.get_linestyle() != "None"
+    }
+
+
+def _drawn(figure):
+    FigureCanvasAgg(figure).draw()
+    return figure
+
+
+def test_accuracy_by_size_has_a_point_a_size_that_is_the_mean_over_seeds():
+    scores = [
+        _score(student, right + seed, seed=seed)
+        for student, right in (("small", 2), ("large", 7))
+        for seed in (0, 2)
+    ]
+    axes = _drawn(accuracy_by_size(tidy(_record(scores)))).axes[0]
+    [points] = _points(axes).values()
+    assert points == [(300_000, pytest.approx(30)), (8_000_000, pytest.approx(80))]
+    ticks = [label.get_text() for label in axes.get_xticklabels()]
+    assert ticks == ["0.3M", "8.0M"]
+    assert axes.get_xscale() == "log"
+
+
+def test_accuracy_by_number_of_steps_reads_them_from_the_task():
+    scores = [_score("small", 9 - k, f"micro_world_{k}_step") for k in (1, 2, 6)]
+    scores.append(_score("small", 0, "micro_world_ood"))
+    [axes] = _drawn(accuracy_by_number_of_steps(tidy(_record(scores)))).axes
+    [points] = _points(axes).values()
+    assert [x for x, _ in points] == [1, 2, 6]
+    assert [y for _, y in points] == [pytest.approx(10 * (9 - k)) for k in (1, 2, 6)]
+
+
+def test_accuracy_by_checkpoint_begins_before_tuning():
+    scores = [_score("small", 1, condition="before_tuning", step=0)]
+    for condition, gain in (("cot", 2), ("cot_lora", 1)):
+        scores += [
+            _score("small", 1 + gain * k, condition=condition, step=5 * k)
+            for k in (1, 2)
+        ]
+    [axes] = _drawn(accuracy_by_checkpoint(tidy(_record(scores)))).axes
+    lines = list(_points(axes).values())
+    assert len(lines) == 2
+    assert all(line[0] == (0, pytest.approx(10)) for line in lines)
+    assert sorted(line[-1][1] for line in lines) == pytest.approx([30, 50])
+
+
+def test_many_panels_are_wrapped_and_empty_ones_hidden():
+    scores = [
+        _score("small", 5, f"task {i}", step=k) for i in range(11) for k in (0, 9)
+    ]
+    figure = _drawn(accuracy_by_checkpoint(tidy(_record(scores))))
+    shown = [axes for axes in figure.axes if axes.get_visible()]
+    assert len(shown) == 11 and len(figure.axes) == 15
+    titles = [axes.get_title(loc="left") for axes in shown]
+    assert titles == [f"task {x}" for x in LETTERS]
+
+
+def test_the_parts_of_a_test_set_are_told_apart_by_turn():
+    score = Score("small", 1, "cot", 0, "all", "zero_shot_cot", 1, "110100", "q")
+    parts = split_by_part(outcomes_frame(_record([score])), ["a", "b", "c"])
+    assert parts.set_index("task")["accuracy"].to_dict() == {
+        "a": 1.0,
+        "b": 0.5,
+        "c": 0.0,
+    }
+    assert set(parts["n"]) == {2}
+
+
+def test_bars_of_errors_add_up():
+    shares = pd.DataFrame({"right": [0.5, 0.2], "misread": [0.5, 0.8]}, ["a", "b"])
+    axes = _drawn(error_kinds(shares)).axes[0]
+    ends = [bar.get_x() + bar.get_width() for bar in axes.patches]
+    assert max(ends) == pytest.approx(100)
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["a", "b"]
+
+
+def test_a_pretrainings_curve_has_a_line_for_all_that_is_asked():
+    curve = [
+        {"step": k, "pairs": 256 * k, "what": what, "accuracy": 0.1 * k, "n": 10}
+        for k in (1, 2)
+        for what in ASKED
+    ]
+    card = {"student": "ladder-1M", "parameters": 10**6, "curve": curve}
+    [axes] = _drawn(pretraining_curve([card])).axes
+    assert len(axes.lines) == len(ASKED)
+    assert list(axes.lines[0].get_ydata()) == pytest.approx([10, 20])
