@@ -84,9 +84,7 @@ def test_accuracy_by_checkpoint_begins_before_tuning():
 
 
 def test_many_panels_are_wrapped_and_empty_ones_hidden():
-    scores = [
-        _score("small", 5, f"task {i}", step=k) for i in range(11) for k in (0, 9)
-    ]
+    scores = [_score("small", 5, f"task {x}", step=k) for x in LETTERS for k in (0, 9)]
     figure = _drawn(accuracy_by_checkpoint(tidy(_record(scores))))
     shown = [axes for axes in figure.axes if axes.get_visible()]
     assert len(shown) == 11 and len(figure.axes) == 15
