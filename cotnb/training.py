@@ -137,10 +137,10 @@ def _train_on_pairs(folder: Path, base: Student, pairs, recipe, kept: int) -> No
     )
     if kept > len(plan):
         raise UserError(f"{kept} checkpoints of a tuning of {len(plan)} steps")
-    trainer = build_trainer(base, encoded, plan, recipe, _work_folder(folder))
+    trainer = build_trainer(base, encoded, plan, recipe, work_folder(folder))
     if kept:
         steps = {round(len(plan) * (i + 1) / kept) for i in range(kept)}
-        trainer.add_callback(_Keep(_work_folder(folder) / FINISHED / KEPT, steps))
+        trainer.add_callback(_Keep(work_folder(folder) / FINISHED / KEPT, steps))
     about = {
         "pairs": len(encoded),
         "target_tokens": sum(len(e.target) for e in encoded),
@@ -156,7 +156,7 @@ def train_into(folder: Path, trainer: "PairTrainer", tokenizer, about: dict) -> 
     about, with steps, seconds (since the last start) and losses.
     Raises UserError where it cannot be written; the same call then goes on from there.
     """
-    work, started = _work_folder(folder), time.time()
+    work, started = work_folder(folder), time.time()
     try:
         trainer.train(resume_from_checkpoint=_last_checkpoint(work))
         finished = work / FINISHED
@@ -178,7 +178,7 @@ def train_into(folder: Path, trainer: "PairTrainer", tokenizer, about: dict) -> 
     shutil.rmtree(work)
 
 
-def _work_folder(folder: Path) -> Path:
+def work_folder(folder: Path) -> Path:
     """Where a student's checkpoints are, until it is finished."""
     return folder.with_name(f"{folder.name}.partial")
 

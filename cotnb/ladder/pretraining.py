@@ -26,7 +26,8 @@ from cotnb.paths import cache_folder
 from cotnb.recipes import Recipe
 from cotnb.students import Student, default_device, open_student
 from cotnb.tasks import Example, load_task
-from cotnb.training import DONE, build_trainer, train_into
+from cotnb.tasks.micro_bbh import MICRO_BBH
+from cotnb.training import DONE, build_trainer, train_into, work_folder
 
 PAIRS = 4_000_000
 RECIPE = Recipe(
@@ -108,6 +109,7 @@ def publish(folder: Path, name: str, target: Path, questions: int = 500) -> Path
         "parameters": rounded.parameters,
         **pretraining_note(folder),
         "scores": score_all(rounded, "test", questions),
+        "micro_bbh": score_tasks(rounded, "test", questions),
     }
     (target / CARD).write_text(json.dumps(card, indent=1) + "\n")
     return target
@@ -130,6 +132,16 @@ def score_all(student: Student, split: str, questions: int) -> list[dict]:
     return rows
 
 
+def score_tasks(student: Student, split: str, questions: int) -> dict[str, float]:
+    """Accuracy on each task of micro-BBH, asked directly, on so many questions each."""
+    asking, found = Asking("zero_shot_answer_only", max_new_tokens=32), {}
+    for task in MICRO_BBH:
+        examples = load_task(f"micro_bbh_{task}", split, questions)
+        right = sum(p.correct for p in ask(student, examples, asking))
+        found[task] = round(right / questions, 4)
+    return found
+
+
 @lru_cache
 def _pool(task: str) -> Sequence[tuple[Example, str]]:
     """Training examples that few-shot prompts draw from."""
@@ -144,8 +156,7 @@ def _pretrain_into(folder: Path, name: str, pairs: int, recipe: Recipe) -> None:
     size = recipe.batch_size
     plan = [range(i, i + size) for i in range(0, pairs - size + 1, size)]
     shards = Shards(tokenizer, pairs)
-    work = folder.with_name(f"{folder.name}.partial")
-    trainer = build_trainer(student, shards, plan, recipe, work)
+    trainer = build_trainer(student, shards, plan, recipe, work_folder(folder))
     trainer.args.save_steps = max(1, len(plan) // MARKS)
     if torch.cuda.is_available():
         trainer.args.dataloader_num_workers = 2
