@@ -17,6 +17,7 @@ import nbformat
 
 from benchmarks.paired import PAIRS, median, ratios, save, take_turns
 from cotnb.batch import NOTEBOOK
+from cotnb.rendering import METADATA
 
 RUNS = 24
 WARMING = 3  # of them in the turn that does not count
@@ -55,7 +56,8 @@ class Project:
         cells = [nbformat.v4.new_code_cell(text) for text in (PARAMETERS, WORK, RECORD)]
         cells[0].metadata["tags"] = ["parameters"]
         self.notebook = folder / "notebooks" / f"{NAME}.ipynb"
-        nbformat.write(nbformat.v4.new_notebook(cells=cells), self.notebook)
+        notebook = nbformat.v4.new_notebook(cells=cells, metadata=METADATA)
+        nbformat.write(notebook, self.notebook)
         profile = f"description: short\nseeds: [0]\nnotebooks:\n  {NAME}: {{}}\n"
         (folder / "profiles" / "short.yaml").write_text(profile)
 
