@@ -133,8 +133,7 @@ def _draw(
         figure.legend(
             handles=_handles(pooled), loc="outside lower center", ncols=3, frameon=False
         )
-        frame_text(figure, title, "")
-        figure.supxlabel(caption, x=0.01, ha="left", fontsize=8.5, color="#444444")
+        frame_text(figure, title, caption)
     return figure
 
 
