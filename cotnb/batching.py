@@ -19,7 +19,7 @@ from cotnb.formats import Pair
 BUCKET = 16
 TOKENS_BUCKET = 128  # of a line of packed rows, and of its targets
 TOKENS_AT_ONCE = 2304  # a step of more is done in parts, so that memory stays bounded
-ROWS_AT_ONCE = {"cpu": 64, "cuda": 128}  # padded together, of an encoder-decoder's step
+PADDED_AT_ONCE = {"cpu": 4096, "cuda": 2**16}  # the same of an encoder-decoder's rows
 SORTING_WINDOW = 32  # batches whose rows are sorted by length together
 
 
@@ -151,10 +151,20 @@ def pack_pairs(rows: Sequence[Encoded], pad_token_id: int) -> dict[str, torch.Te
     return {name: torch.as_tensor(array) for name, array in batch.items()}
 
 
-def sort_step(rows: Sequence[Encoded], at_once: int) -> list[list[Encoded]]:
-    """A step's rows in parts of like length, each of at most so many rows."""
-    by_length = sorted(rows, key=lambda row: (len(row.prompt), len(row.target)))
-    return [by_length[i : i + at_once] for i in range(0, len(rows), at_once)]
+def sort_step(rows: Sequence[Encoded], tokens: int) -> list[list[Encoded]]:
+    """A step's rows in parts of like length, the longest rows first.
+
+    tokens: the most that a part has, padding included, or it is a single row.
+    """
+    parts: list[list[Encoded]] = []
+    prompt = target = 0
+    for row in sorted(rows, key=lambda row: (-len(row.prompt), -len(row.target))):
+        target = max(target, _bucket(len(row.target)))
+        if not parts or (len(parts[-1]) + 1) * (prompt + target) > tokens:
+            parts.append([])
+            prompt, target = _bucket(len(row.prompt)), _bucket(len(row.target))
+        parts[-1].append(row)
+    return parts
 
 
 def split_step(rows: Sequence[Encoded]) -> list[list[Encoded]]:

@@ -17,6 +17,7 @@ from cotnb.decoding_attention import decode_fast
 from cotnb.errors import UserError
 from cotnb.files import write_whole
 from cotnb.formats import STOP_TEXT, build_prompt, draw_demonstrations, is_few_shot
+from cotnb.memory import keep_freed_memory
 from cotnb.paths import cache_folder
 from cotnb.progress import Progress
 from cotnb.results import Score
@@ -148,6 +149,7 @@ def generate(
         for prompt in prompts
     ]
     _check_room(student, encoded, max_new_tokens)
+    keep_freed_memory()
     progress = Progress(len(encoded), "asking, questions")
     chance = torch.rand(
         len(encoded), max_new_tokens, generator=torch.Generator().manual_seed(seed)

@@ -23,7 +23,7 @@ from transformers.activations import GELUTanh, NewGELUActivation
 from transformers.trainer_utils import get_last_checkpoint
 
 from cotnb.batching import (
-    ROWS_AT_ONCE,
+    PADDED_AT_ONCE,
     Encoded,
     encode_pairs,
     pack_pairs,
@@ -35,6 +35,7 @@ from cotnb.batching import (
 from cotnb.cross_entropy import summed_cross_entropy
 from cotnb.errors import UserError
 from cotnb.formats import Pair
+from cotnb.memory import keep_freed_memory
 from cotnb.packed_attention import read_packed_rows
 from cotnb.paths import cache_folder
 from cotnb.progress import TrainingProgress
@@ -214,6 +215,7 @@ def build_trainer(
     plan: the rows of each optimiser step. work: where its checkpoints go.
     """
     set_seed(recipe.seed)
+    keep_freed_memory()
     model = base.model
     if not base.is_encoder_decoder:
         read_packed_rows(model)
@@ -309,8 +311,7 @@ class PairTrainer(Trainer):
     def _collate(self, rows: list[Encoded]) -> dict:
         """The parts of a step, and how many target tokens they have in all."""
         if self.encoder_decoder:
-            at_once = ROWS_AT_ONCE[self.args.device.type]
-            apart = sort_step(rows, at_once)
+            apart = sort_step(rows, PADDED_AT_ONCE[self.args.device.type])
             parts = [pad_pairs(part, self.pad_token_id) for part in apart]
         else:
             parts = [pack_pairs(part, self.pad_token_id) for part in split_step(rows)]

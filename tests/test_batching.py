@@ -89,12 +89,17 @@ def test_a_long_step_is_done_in_parts_that_lose_no_row():
     assert split_step([longer, rows[0]]) == [[longer], [rows[0]]]
 
 
-def test_an_encoders_step_is_done_in_parts_of_like_length():
-    parts = sort_step(ROWS, 32)
-    assert [len(part) for part in parts] == [32, 32, 32, 4]
-    assert sorted(map(str, ROWS)) == sorted(str(row) for part in parts for row in part)
-    lengths = [len(row.prompt) for part in parts for row in part]
-    assert lengths == sorted(lengths)
+def test_an_encoders_step_is_done_in_parts_of_like_length_that_lose_no_row():
+    long = Encoded([1] * 40, [2] * 300)
+    parts = sort_step([*ROWS, long], 1024)
+    batches = [pad_pairs(part, 0) for part in parts]
+    sizes = [b["input_ids"].numel() + b["labels"].numel() for b in batches]
+    assert len(parts) > 2 and max(sizes) <= 1024
+    rows = [row for part in parts for row in part]
+    assert sorted(map(str, [*ROWS, long])) == sorted(map(str, rows))
+    lengths = [len(row.prompt) for row in rows]
+    assert lengths == sorted(lengths, reverse=True)
+    assert [len(part) for part in sort_step(ROWS[:3], 1)] == [1, 1, 1]
 
 
 @pytest.mark.parametrize("batch", [pad_pairs, pack_pairs])
