@@ -288,13 +288,15 @@ class PairTrainer(Trainer):
     """A Trainer over planned batches, with the loss on target tokens alone.
 
     encoded: the pairs' token ids. plan: the rows of every optimiser step, so that a
-    resumed run sees the batches it would have seen.
+    resumed run sees the batches it would have seen. forward: what is called in place of
+    the model, such as the same compiled.
     """
 
     def __init__(
         self, *, encoded: Sequence[Encoded], plan, student: Student, **arguments
     ):
         self.plan = plan
+        self.forward = None
         self.pad_token_id = student.tokenizer.pad_token_id
         self.encoder_decoder = student.is_encoder_decoder
         super().__init__(train_dataset=encoded, **arguments)
@@ -336,7 +338,9 @@ class PairTrainer(Trainer):
             asked = inputs
         else:
             asked = {name: inputs[name] for name in inputs if name != "labels"}
-        logits = model(**asked, use_cache=False).logits.flatten(0, 1)
+        call = model if self.forward is None else self.forward
+        output = call(**asked, use_cache=False)
+        logits = output.logits.flatten(0, 1)
         return summed_cross_entropy(logits, inputs["labels"].flatten())
 
     def floating_point_ops(self, inputs) -> int:

@@ -14,7 +14,7 @@ from cotnb.errors import UserError
 from cotnb.evaluation import generate
 from cotnb.formats import COT_TRIGGER, draw_demonstrations
 from cotnb.ladder import pretraining
-from cotnb.ladder.mixture import MIXTURE, SENTINELS, SHARD, draw_shard
+from cotnb.ladder.mixture import FIRST_SHARDS, MIXTURE, SENTINELS, SHARD, draw_shard
 from cotnb.ladder.pretraining import (
     Shards,
     pretrain,
@@ -22,7 +22,7 @@ from cotnb.ladder.pretraining import (
     publish,
     score_all,
 )
-from cotnb.ladder.sizes import LADDER, new_model
+from cotnb.ladder.sizes import HEAD, LADDER, new_model
 from cotnb.ladder.tokenizer import train_tokenizer
 from cotnb.recipes import Recipe
 from cotnb.students import load_student
@@ -40,7 +40,7 @@ def tokenizer():
 
 @pytest.fixture(scope="module")
 def shard():
-    return draw_shard(7)
+    return draw_shard(20)
 
 
 FEW_MARKS = {"MARKS": 4, "QUESTIONS_A_MARK": 15}
@@ -60,10 +60,22 @@ def _pretrain_apart():
 
 def test_a_shard_is_whole_mixed_and_the_same_each_time(shard):
     assert len(shard) == SHARD
-    assert draw_shard(7) == shard and draw_shard(8) != shard
+    assert draw_shard(20) == shard and draw_shard(21) != shard
     assert sum(part.share for part in MIXTURE.values()) == pytest.approx(1)
     firsts = {pair.prompt.split(" ")[0] for pair in shard[:60]}
     assert {"Q:", "Sentence:", "Fill:"} <= firsts
+
+
+def test_the_first_shards_hold_the_simplest_parts_alone():
+    first, later = draw_shard(0), draw_shard(FIRST_SHARDS)
+    looked_up = "Which letter has", "What has the letter"
+    shares = [
+        sum(any(text in pair.prompt for text in looked_up) for pair in pairs) / SHARD
+        for pairs in (first, later)
+    ]
+    assert shares == pytest.approx([0.6, 0.05], abs=0.01)
+    assert max(len(pair.prompt) for pair in first) < 400
+    assert len(first) == SHARD
 
 
 def test_no_word_problem_comes_with_its_chain_of_thought(shard):
@@ -146,6 +158,18 @@ def test_sizes_rise_and_fit_in_the_repository(tokenizer):
     assert sizes == sorted(sizes) and len(sizes) >= 4
     assert sizes[0] < 4e5 and 7e6 < sizes[-1] < 1.1e7
     assert 2 * sum(sizes) < 30e6  # bytes in half precision
+
+
+def test_half_of_the_encoders_heads_begin_by_attending_to_likes(tokenizer):
+    model = new_model("ladder-1M", tokenizer)
+    attention = model.encoder.block[1].layer[0].SelfAttention
+    words = torch.randn(50, model.config.d_model)
+    words /= words.pow(2).mean(1, keepdim=True).sqrt()
+    queries = attention.q(words).view(50, -1, HEAD).transpose(0, 1)
+    keys = attention.k(words).view(50, -1, HEAD).transpose(0, 1)
+    scores = queries @ keys.transpose(1, 2)
+    alike = scores.diagonal(dim1=1, dim2=2).mean(1)
+    assert (alike[:2] > 4).all() and (alike[2:].abs() < 1).all()
 
 
 def test_rows_are_those_of_their_shards(tokenizer):

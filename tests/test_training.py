@@ -11,7 +11,7 @@ import torch
 from transformers import AutoModelForCausalLM, T5Config, T5ForConditionalGeneration
 from transformers.activations import GELUTanh, NewGELUActivation
 
-from cotnb.batching import encode_pairs
+from cotnb.batching import PADDED_AT_ONCE, encode_pairs
 from cotnb.errors import UserError
 from cotnb.formats import Pair
 from cotnb.packed_attention import read_packed_rows
@@ -50,7 +50,9 @@ def test_a_tuning_learns(name, method):
 @pytest.mark.parametrize("name", ["toy-t5", "toy-llama"])
 def test_loss_and_gradients_are_those_of_rows_alone(name, monkeypatch):
     """Against transformers' own loss on unpadded rows, one after the other."""
-    monkeypatch.setattr("cotnb.batching.TOKENS_AT_ONCE", 50)  # a decoder: in parts
+    # in parts, a decoder's rows and an encoder's
+    monkeypatch.setattr("cotnb.batching.TOKENS_AT_ONCE", 50)
+    monkeypatch.setitem(PADDED_AT_ONCE, "cpu", 96)
     student = load_student(name)
     rows = encode_pairs(
         student.tokenizer,
@@ -69,11 +71,24 @@ def test_loss_and_gradients_are_those_of_rows_alone(name, monkeypatch):
     )
     trainer.current_gradient_accumulation_steps = 1
     step = trainer._collate(rows)
-    assert len(step["parts"]) == (1 if student.is_encoder_decoder else 2)
+    assert len(step["parts"]) == (2 if student.is_encoder_decoder else 2)
     loss = trainer.training_step(student.model, step)
     assert loss.item() == pytest.approx(expected.item(), abs=1e-5)
     for p, gradient in zip(student.model.parameters(), gradients, strict=True):
         torch.testing.assert_close(p.grad, gradient, atol=1e-6, rtol=1e-4)
+
+
+def test_what_is_called_in_place_of_the_model_gives_the_same_loss():
+    student = load_student("toy-t5")
+    rows = encode_pairs(student.tokenizer, PAIRS[:4], True, max_length=99)
+    trainer = build_trainer(
+        student, rows, [[*range(4)]], QUICK, cache_folder() / "none"
+    )
+    [part] = trainer._collate(rows)["parts"]
+    loss, calls = trainer.compute_loss(student.model, part), []
+    trainer.forward = lambda **given: calls.append(given) or student.model(**given)
+    assert trainer.compute_loss(student.model, part).item() == loss.item()
+    assert len(calls) == 1
 
 
 def _loss_alone(student, row):

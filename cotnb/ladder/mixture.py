@@ -3,9 +3,11 @@
 Arithmetic, equations of single sentences, chains of equations without a story, word
 problems of one step and micro-BBH answered directly, text with gaps. No word problem
 comes with its chain of thought, and none of more than one step with its answer: that is
-left for tuning. Everything is drawn from training splits.
+left for tuning. Everything is drawn from training splits. The first shards hold the
+simplest parts alone.
 """
 
+import math
 import random
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -43,9 +45,12 @@ class Part:
 def draw_shard(number: int, size: int = SHARD) -> list[Pair]:
     """The pairs of one shard, mixed; the same number gives the same pairs."""
     pairs: list[Pair] = []
-    for name, part in MIXTURE.items():
+    shares = (
+        FIRST if number < FIRST_SHARDS else {n: p.share for n, p in MIXTURE.items()}
+    )
+    for name, share in shares.items():
         rng = random.Random(f"pretraining/{name}/{number}")
-        pairs += part.draw(rng, max(1, round(part.share * size)), number)
+        pairs += MIXTURE[name].draw(rng, math.ceil(share * size), number)
     random.Random(f"pretraining/{number}").shuffle(pairs)
     return pairs[:size]
 
@@ -214,14 +219,23 @@ def _seed(shard: int, part: str) -> int:
 
 
 MIXTURE = {
-    "micro_bbh_zero_shot": Part(0.34, _bbh_zero_shot),
-    "micro_bbh_few_shot": Part(0.14, _bbh_few_shot),
+    "micro_bbh_zero_shot": Part(0.36, _bbh_zero_shot),
+    "micro_bbh_few_shot": Part(0.12, _bbh_few_shot),
     "micro_bbh_without_options": Part(0.10, _bbh_without_options),
-    "letters": Part(0.04, _letters),
+    "letters": Part(0.05, _letters),
     "arithmetic": Part(0.07, _arithmetic),
     "chains": Part(0.08, _chains),
     "sentences": Part(0.07, _sentences),
     "one_step_zero_shot": Part(0.07, _one_step_zero_shot),
     "one_step_few_shot": Part(0.02, _one_step_few_shot),
-    "gaps": Part(0.07, _gaps),
+    "gaps": Part(0.06, _gaps),
 }
+# shares of the first shards: looking a word up in a list, which most lettered choices
+# wait for, is learnt far sooner where it is most of what there is
+FIRST = {
+    "letters": 0.6,
+    "micro_bbh_without_options": 0.2,
+    "arithmetic": 0.1,
+    "sentences": 0.1,
+}
+FIRST_SHARDS = 12

@@ -29,14 +29,23 @@ from cotnb.tasks import Example, load_task
 from cotnb.tasks.micro_bbh import MICRO_BBH
 from cotnb.training import DONE, build_trainer, train_into, work_folder
 
-PAIRS = 4_000_000
+PAIRS = 1_000_000
 RECIPE = Recipe(
-    epochs=1, batch_size=256, learning_rate=1e-3, warmup_ratio=0.02, max_length=512
+    epochs=1,
+    batch_size=128,
+    learning_rate=1e-3,
+    warmup_ratio=0.02,
+    weight_decay=0.0,
+    max_length=512,
 )
+# embeddings begin at a scale of 1, a layer's matrices below 0.1: Adam's steps know no
+# scale, and at one rate would hardly move them
+EMBEDDINGS_FASTER = 10
+LONG = 1000  # steps from which on compiling, a minute or two, pays
 CARD = "card.json"
 MARKS = 20  # points of the curve, and checkpoints that a kill may fall back to
 QUESTIONS_A_MARK = 150  # of each kind
-PRETRAINING_VERSION = 1  # raised when a change of code changes what is learnt
+PRETRAINING_VERSION = 3  # raised when a change of code changes what is learnt
 # what a curve and a card tell: a name, the task, how it is asked
 ASKED = {
     "micro-BBH, zero-shot": ("micro_bbh", "zero_shot_answer_only"),
@@ -157,7 +166,10 @@ def _pretrain_into(folder: Path, name: str, pairs: int, recipe: Recipe) -> None:
     plan = [range(i, i + size) for i in range(0, pairs - size + 1, size)]
     shards = Shards(tokenizer, pairs)
     trainer = build_trainer(student, shards, plan, recipe, work_folder(folder))
+    trainer.optimizer = _optimizer(model, recipe)
     trainer.args.save_steps = max(1, len(plan) // MARKS)
+    if len(plan) >= LONG:
+        trainer.forward = torch.compile(model, dynamic=True)
     if torch.cuda.is_available():
         trainer.args.dataloader_num_workers = 2
     curve = _Curve(student, len(plan), size)
@@ -169,6 +181,16 @@ def _pretrain_into(folder: Path, name: str, pairs: int, recipe: Recipe) -> None:
         "curve": curve.rows,
     }
     train_into(folder, trainer, tokenizer, about)
+
+
+def _optimizer(model, recipe: Recipe) -> torch.optim.AdamW:
+    faster, rest = [], []
+    for name, weights in model.named_parameters():
+        embeds = name.endswith(("shared.weight", "relative_attention_bias.weight"))
+        (faster if embeds else rest).append(weights)
+    rate = recipe.learning_rate
+    groups = [{"params": rest}, {"params": faster, "lr": EMBEDDINGS_FASTER * rate}]
+    return torch.optim.AdamW(groups, lr=rate, weight_decay=recipe.weight_decay)
 
 
 class _Curve(TrainerCallback):

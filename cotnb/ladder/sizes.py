@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from transformers import PreTrainedTokenizerFast, T5Config, T5ForConditionalGeneration
 
 HEAD = 32  # width of an attention head
@@ -33,7 +34,12 @@ def ladder_folder(name: str) -> Path:
 def new_model(
     name: str, tokenizer: PreTrainedTokenizerFast
 ) -> T5ForConditionalGeneration:
-    """A ladder student's model with random weights."""
+    """A ladder student's model with random weights.
+
+    Half of the encoder's heads begin with keys like their queries, so that a token
+    attends to its likes (Trockman and Kolter 2023, "Mimetic initialization"): looking
+    a word up in a list is then learnt in hundreds of steps and not in many thousands.
+    """
     size = LADDER[name]
     config = T5Config(
         vocab_size=len(tokenizer),
@@ -50,4 +56,11 @@ def new_model(
         pad_token_id=tokenizer.pad_token_id,
         eos_token_id=tokenizer.eos_token_id,
     )
-    return T5ForConditionalGeneration(config)
+    model = T5ForConditionalGeneration(config)
+    alike = config.num_heads // 2 * HEAD
+    with torch.no_grad():
+        for block in model.encoder.block:
+            attention = block.layer[0].SelfAttention
+            # T5 draws queries smaller than keys, in place of scaling their products
+            attention.k.weight[:alike] = attention.q.weight[:alike] * HEAD**0.5
+    return model

@@ -10,7 +10,7 @@ from cotnb.formats import (
     COT_INSTRUCTION,
     COT_TRIGGER,
 )
-from cotnb.ladder.mixture import SENTINELS, draw_shard
+from cotnb.ladder.mixture import FIRST_SHARDS, SENTINELS, draw_shard
 from cotnb.tasks.micro_bbh import MICRO_BBH, load_micro_bbh
 from cotnb.tasks.micro_coin_flip import load_micro_coin_flip
 from cotnb.tasks.micro_world import load_micro_world
@@ -63,7 +63,7 @@ def train_tokenizer() -> PreTrainedTokenizerFast:
 
 
 def _texts() -> Iterator[str]:
-    yield from (f"{pair.prompt} {pair.target}" for pair in draw_shard(0, 8192))
+    yield from (f"{pair.prompt} {pair.target}" for pair in draw_shard(FIRST_SHARDS))
     stories = [*load_micro_world("train", 4000), *load_micro_coin_flip("train", 500)]
     for task in MICRO_BBH:
         stories += load_micro_bbh(task, "train", 500)
