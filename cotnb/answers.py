@@ -49,6 +49,11 @@ def canonical(answer: str, answer_type: str) -> str | None:
     return found[0] if found else None
 
 
+def stated(answer: str, answer_type: str) -> str:
+    """An answer as a text states it: a letter in brackets, as in BBH, all else bare."""
+    return f"({answer})" if answer_type == "choice" else answer
+
+
 def is_correct(prediction: str | None, answer: str, answer_type: str) -> bool:
     """Whether a canonical prediction equals the exact answer (exact match)."""
     return prediction is not None and prediction == canonical(answer, answer_type)

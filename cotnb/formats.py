@@ -16,7 +16,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cotnb.answers import canonical
+from cotnb.answers import canonical, stated
 from cotnb.errors import UserError
 from cotnb.tasks.example import Example
 
@@ -132,7 +132,8 @@ def build_pair(
     else:
         rationale = None
     prompt = build_prompt(example.question, prompt_format, demonstrations, instruction)
-    return Pair(prompt, build_target(example.answer, rationale))
+    answer = stated(example.answer, example.answer_type)
+    return Pair(prompt, build_target(answer, rationale))
 
 
 def draw_demonstrations(
@@ -159,8 +160,11 @@ def draw_demonstrations(
         )
     drawn = random.Random(f"{seed}/{example.id}").sample(fitting, count)
     return [
-        Demonstration(
-            shown.question, rationale, canonical(shown.answer, shown.answer_type)
-        )
+        Demonstration(shown.question, rationale, _stated_canonically(shown))
         for shown, rationale in drawn
     ]
+
+
+def _stated_canonically(example: Example) -> str:
+    answer = canonical(example.answer, example.answer_type)
+    return stated(answer, example.answer_type)

@@ -84,9 +84,9 @@ def _letters(rng, count: int, seed: int) -> Iterator[Pair]:
         listed = example.question.partition(OPTIONS)[2]
         named = dict(re.findall(r"\((\w)\) (.*)", listed))
         letter = rng.choice([x for x in LETTERS if x in named])
-        asked, answer = f"Which letter has {named[letter]}?", letter
+        asked, answer = f"Which letter has {named[letter]}?", f"({letter})"
         if rng.random() < 0.5:
-            asked, answer = f"What has the letter {letter}?", named[letter]
+            asked, answer = f"What has the letter ({letter})?", named[letter]
         yield Pair(f"Q: {asked}{OPTIONS}{listed}\nA:", f"The answer is {answer}.")
 
 
