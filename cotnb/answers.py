@@ -106,7 +106,7 @@ def _decimal(value: Fraction) -> str:
 
 
 def _choices(text: str, after_mark: bool) -> list[str]:
-    bracketed = re.findall(r"\(([A-Za-z])\)", text)
+    bracketed = re.findall(r"\(\s?([A-Za-z])\s?\)", text)
     if bracketed:
         return [letter.upper() for letter in bracketed]
     bare = r"\s*([A-Z])\s*(?:\)|\.|,|:|$|\n)"  # "A ." as some tokenizers decode it
