@@ -66,14 +66,14 @@ def test_a_shard_is_whole_mixed_and_the_same_each_time(shard):
     assert {"Q:", "Sentence:", "Fill:"} <= firsts
 
 
-def test_the_first_shards_hold_the_simplest_parts_alone():
+def test_the_first_shards_hold_the_simplest_part_alone():
     first, later = draw_shard(0), draw_shard(FIRST_SHARDS)
     looked_up = "Which letter has", "What has the letter"
     shares = [
         sum(any(text in pair.prompt for text in looked_up) for pair in pairs) / SHARD
         for pairs in (first, later)
     ]
-    assert shares == pytest.approx([0.6, 0.05], abs=0.01)
+    assert shares == pytest.approx([1.0, 0.04], abs=0.01)
     assert max(len(pair.prompt) for pair in first) < 400
     assert len(first) == SHARD
 
@@ -121,7 +121,7 @@ def test_nothing_of_a_test_is_seen(shard):
 
 def test_few_shot_pairs_show_the_questions_own_task(shard):
     few = [p.prompt for p in shard if p.prompt.count("\nA: The answer is") >= 1]
-    assert len(few) > 0.1 * SHARD
+    assert len(few) > 0.08 * SHARD
     shown = {prompt.count("\nA: The answer is") for prompt in few}
     assert shown == {1, 2, 3, 4}
 

@@ -32,11 +32,13 @@ from cotnb.tasks.micro_world import split_words
 
 SIZE = 300
 EXAMPLES = {
-    (task, split): load_micro_bbh(task, split, SIZE)
-    for task in MICRO_BBH
+    (task, split): load_micro_bbh(
+        task, split, SIZE, difficulty=range(1, made.hardest + 1)
+    )
+    for task, made in MICRO_BBH.items()
     for split in MICRO_BBH_SPLITS
 }
-LONGEST_QUESTION, LONGEST_PROMPT = 56, 320
+LONGEST_QUESTION, LONGEST_PROMPT = 56, 340
 needs_mirror = pytest.mark.skipif(
     not os.environ.get("COTNB_MIRROR"),
     reason="no real BBH here: set COTNB_MIRROR to a folder laid out like the hub",
@@ -384,6 +386,12 @@ def test_answers_and_difficulties_are_balanced(task, split):
         assert max(of_level.values()) - min(of_level.values()) <= 1
 
 
+@pytest.mark.parametrize("task", MICRO_BBH)
+def test_unless_asked_for_the_hardest_are_left_out(task):
+    examples = load_micro_bbh(task, "dev", 60)
+    assert {e.template for e in examples} == {"difficulty_1", "difficulty_2"}
+
+
 def test_the_vocabulary_is_closed_and_no_larger_than_needed():
     used = {
         word
@@ -472,6 +480,7 @@ def test_the_registry_knows_every_task():
         ("navigate", "test", 0, None, "expected 1 or more"),
         ("navigate", "test", 5, (4,), "numbers from 1 to 3"),
         ("navigate", "test", 5, (), "numbers from 1 to 3"),
+        ("navigate", "test", 5, 2, "expected a list"),
     ],
 )
 def test_wrong_use_is_one_clear_line(task, split, size, difficulty, message):

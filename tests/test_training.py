@@ -71,7 +71,7 @@ def test_loss_and_gradients_are_those_of_rows_alone(name, monkeypatch):
     )
     trainer.current_gradient_accumulation_steps = 1
     step = trainer._collate(rows)
-    assert len(step["parts"]) == (2 if student.is_encoder_decoder else 2)
+    assert len(step["parts"]) == 2
     loss = trainer.training_step(student.model, step)
     assert loss.item() == pytest.approx(expected.item(), abs=1e-5)
     for p, gradient in zip(student.model.parameters(), gradients, strict=True):

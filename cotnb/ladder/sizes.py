@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 from transformers import PreTrainedTokenizerFast, T5Config, T5ForConditionalGeneration
+from transformers.models.t5.modeling_t5 import T5Attention
 
 HEAD = 32  # width of an attention head
 
@@ -36,9 +37,10 @@ def new_model(
 ) -> T5ForConditionalGeneration:
     """A ladder student's model with random weights.
 
-    Half of the encoder's heads begin with keys like their queries, so that a token
-    attends to its likes (Trockman and Kolter 2023, "Mimetic initialization"): looking
-    a word up in a list is then learnt in hundreds of steps and not in many thousands.
+    Half of the heads that read the prompt begin alike in what they seek and what they
+    are found by, and in what they read and what they write: a token attends to its
+    likes and passes on what it finds (after Trockman and Kolter 2023, "Mimetic
+    initialization"). Looking a word up in a list is then learnt several times sooner.
     """
     size = LADDER[name]
     config = T5Config(
@@ -57,10 +59,16 @@ def new_model(
         eos_token_id=tokenizer.eos_token_id,
     )
     model = T5ForConditionalGeneration(config)
-    alike = config.num_heads // 2 * HEAD
     with torch.no_grad():
         for block in model.encoder.block:
-            attention = block.layer[0].SelfAttention
-            # T5 draws queries smaller than keys, in place of scaling their products
-            attention.k.weight[:alike] = attention.q.weight[:alike] * HEAD**0.5
+            _begin_alike(block.layer[0].SelfAttention)
+        for block in model.decoder.block:
+            _begin_alike(block.layer[1].EncDecAttention)
     return model
+
+
+def _begin_alike(attention: T5Attention) -> None:
+    alike = slice(0, attention.n_heads // 2 * HEAD)
+    # T5 draws queries smaller than keys, in place of scaling their products
+    attention.k.weight[alike] = attention.q.weight[alike] * HEAD**0.5
+    attention.o.weight[:, alike] = attention.v.weight[alike].T

@@ -27,6 +27,7 @@ from cotnb.tasks.micro_bbh_problem import LETTERS, Problem, pick, sample
 from cotnb.tasks.micro_world import split_of
 
 MICRO_BBH_SPLITS = ("train", "dev", "test")
+USUAL = (1, 2)  # difficulties, unless others are asked for: a small model learns them
 _TRIES = 2_000
 _MODULES = (micro_bbh_logic, micro_bbh_numbers, micro_bbh_state, micro_bbh_words)
 _YES_NO, _ABC, _ANY = ("yes", "no"), tuple(LETTERS), (None,)
@@ -97,7 +98,7 @@ def load_micro_bbh(
 
     task: a name in `MICRO_BBH`. split: "train", "dev" or "test". size: how many. seed:
     another seed gives other questions of the same split. difficulty: the difficulties
-    to draw from, equally often as long as they have new questions; None is all.
+    to draw from, equally often as long as they have new questions; None is `USUAL`.
     Returns examples with exact steps, these joined as rationale, and the difficulty as
     template ("difficulty_2"). The same arguments give the same list, and a smaller size
     gives its beginning. No question is in two splits, whatever sizes and seeds: a hash
@@ -108,7 +109,7 @@ def load_micro_bbh(
     name = f"micro_bbh_{task}"
     made = _checked(task, split, size, difficulty)
     rng = np.random.default_rng(list(f"{name}/{split}/{seed}".encode()))
-    levels = list(difficulty or range(1, made.hardest + 1))
+    levels = list(difficulty or USUAL)
     problems: list[tuple[Problem, int]] = []
     seen: set[str] = set()
     while len(problems) < size:
@@ -165,6 +166,8 @@ def _checked(
     if task not in MICRO_BBH:
         raise UserError(f"micro-BBH has no task {task!r}; it has {sorted(MICRO_BBH)}")
     name, hardest = f"micro_bbh_{task}", MICRO_BBH[task].hardest
+    if isinstance(difficulty, int):
+        raise UserError(f"{name}: difficulty is {difficulty}; expected a list of them")
     if split not in MICRO_BBH_SPLITS:
         raise UserError(
             f"{name}: no split {split!r}; expected one of {MICRO_BBH_SPLITS}"
