@@ -219,10 +219,10 @@ def _seed(shard: int, part: str) -> int:
 
 
 MIXTURE = {
-    "micro_bbh_zero_shot": Part(0.40, _bbh_zero_shot),
+    "micro_bbh_zero_shot": Part(0.38, _bbh_zero_shot),
     "micro_bbh_few_shot": Part(0.08, _bbh_few_shot),
     "micro_bbh_without_options": Part(0.12, _bbh_without_options),
-    "letters": Part(0.04, _letters),
+    "letters": Part(0.06, _letters),
     "arithmetic": Part(0.07, _arithmetic),
     "chains": Part(0.08, _chains),
     "sentences": Part(0.07, _sentences),
@@ -233,4 +233,4 @@ MIXTURE = {
 # shares of the first shards: looking a word up in a list, which all lettered choices
 # wait for, is learnt far sooner by itself
 FIRST = {"letters": 1.0}
-FIRST_SHARDS = 16
+FIRST_SHARDS = 32
