@@ -18,6 +18,7 @@ from cotnb.plots.style import (
     frame_text,
     look,
     span,
+    task_label,
 )
 from cotnb.results import pool_seeds
 
@@ -99,7 +100,7 @@ def _draw_bars(axes: Axes, scores: pd.DataFrame, pooled: pd.DataFrame, rows) -> 
             markeredgecolor="black",
             markersize=4,
         )
-    axes.set_title(f"{pooled['task'].iloc[0]} (n = {span(pooled['n'])})")
+    axes.set_title(f"{task_label(pooled['task'].iloc[0])} (n = {span(pooled['n'])})")
     axes.set_xlim(0, min(100, 120 * pooled["ci_high"].max() + 8))
     axes.xaxis.set_major_formatter(PercentFormatter(decimals=0))
     axes.set_xlabel("accuracy")

@@ -32,7 +32,8 @@ def error_kinds(
                 label=label,
             )
             texts = [f"{value:.0f}%" if value >= 6 else "" for value in share]
-            axes.bar_label(bars, texts, label_type="center", fontsize=8)
+            dark = {"color": "white"} if kind == "right" else {}
+            axes.bar_label(bars, texts, label_type="center", fontsize=8, **dark)
             left = left + share
         axes.set_yticks(range(len(shares)), shares.index)
         axes.invert_yaxis()

@@ -1,7 +1,8 @@
 """Accuracy along an axis: by size of the student, by steps of a problem, by checkpoint.
 
 A line is a way of tuning and a way of asking: its colour and marker say the first, its
-dashes the second. A point is the mean over seeds, its whisker the 95% interval.
+dashes the second; where all were tuned in one way, colours say the second as well. A
+point is the mean over seeds, its whisker the 95% interval.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,6 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, PercentFormatter
 
 from cotnb.plots.style import (
+    FORMAT_COLOURS,
     FORMAT_LABELS,
     STYLE,
     WIDTH,
@@ -22,6 +24,7 @@ from cotnb.plots.style import (
     frame_text,
     look,
     span,
+    task_label,
 )
 from cotnb.results import pool_seeds
 
@@ -31,7 +34,7 @@ DASHES = {
     "few_shot_answer_only": (0, (3, 1.5, 1, 1.5)),
     "zero_shot_answer_only": (0, (1, 1.5)),
 }
-A_ROW = 3  # panels
+ONE_LINE = 85  # characters of labels that a legend has room for in one line
 
 
 def accuracy_by_size(
@@ -41,7 +44,7 @@ def accuracy_by_size(
 
     frame: tidy scores of students of several sizes, their last steps.
     """
-    pooled = pool_seeds(frame).assign(panel=lambda rows: rows["task"])
+    pooled = pool_seeds(frame).assign(panel=lambda rows: rows["task"].map(task_label))
 
     def finish(axes: Axes, rows: pd.DataFrame) -> None:
         sizes = sorted(rows["parameters"].unique())
@@ -88,7 +91,9 @@ def accuracy_by_checkpoint(
     steps = sorted(frame["step"].unique())
     pooled = pd.concat([pool_seeds(frame[frame["step"] == step]) for step in steps])
     places = pooled["task"].map(tasks.index)
-    pooled = pooled.assign(panel=pooled["task"], place=places).sort_values("place")
+    pooled = pooled.assign(
+        panel=pooled["task"].map(task_label), place=places
+    ).sort_values("place")
 
     def finish(axes: Axes, rows: pd.DataFrame) -> None:
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
@@ -114,30 +119,49 @@ def _draw(
 ) -> Figure:
     checked_conditions(pooled["condition"])
     panels = list(dict.fromkeys(pooled["panel"]))
-    across = min(len(panels), A_ROW if len(panels) < 9 else 5)
+    across = _across(len(panels))
     down = -(-len(panels) // across)
-    caption = _caption(pooled)
+    by_asking = pooled["condition"].nunique() == 1
     with look():
-        figure = Drawing(figsize=(WIDTH, 1.7 + 2.5 * down), layout="constrained")
+        figure = Drawing(figsize=(WIDTH, 1.9 + 2.5 * down), layout="constrained")
         grid = figure.subplots(down, across, sharey=True, squeeze=False).flat
         for panel, axes in zip(panels, grid, strict=False):
             rows = pooled[pooled["panel"] == panel]
-            _draw_lines(axes, rows, x)
+            _draw_lines(axes, rows, x, by_asking)
             finish(axes, rows)
-            axes.set_title(fill(str(panel).replace("_", " "), 24))
+            axes.set_title(fill(panel, max(16, 84 // across)))
             axes.set_xlabel(label)
         for axes in list(grid):
             axes.set_visible(False)
         for axes in figure.axes[::across]:
             axes.set_ylabel("accuracy")
+        handles = _handles(pooled, by_asking)
+        wide = sum(len(handle.get_label()) for handle in handles) > ONE_LINE
         figure.legend(
-            handles=_handles(pooled), loc="outside lower center", ncols=3, frameon=False
+            handles=handles,
+            loc="outside lower left",
+            ncols=3 if wide else len(handles),
+            frameon=False,
+            title=_caption(pooled),
+            title_fontproperties={"size": 8.5},
+            alignment="left",
         )
-        frame_text(figure, title, caption)
+        frame_text(figure, title, "")
     return figure
 
 
-def _draw_lines(axes: Axes, rows: pd.DataFrame, x: str) -> None:
+def _across(panels: int) -> int:
+    """How many panels lie beside each other."""
+    if panels <= 4:
+        return panels
+    return 3 if panels < 9 else 5
+
+
+def _colour(condition: str, prompt_format: str, by_asking: bool) -> str:
+    return FORMAT_COLOURS[prompt_format] if by_asking else STYLE[condition].colour
+
+
+def _draw_lines(axes: Axes, rows: pd.DataFrame, x: str, by_asking: bool) -> None:
     for (condition, asked), line in rows.groupby(["condition", "prompt_format"]):
         line, style = line.sort_values(x), STYLE[condition]
         below = (line["accuracy"] - line["ci_low"]).clip(lower=0)
@@ -146,7 +170,7 @@ def _draw_lines(axes: Axes, rows: pd.DataFrame, x: str) -> None:
             line[x],
             100 * line["accuracy"],
             yerr=[100 * below, 100 * above],
-            color=style.colour,
+            color=_colour(condition, asked, by_asking),
             marker=style.marker,
             markersize=5,
             markeredgecolor="black",
@@ -160,29 +184,45 @@ def _draw_lines(axes: Axes, rows: pd.DataFrame, x: str) -> None:
     axes.yaxis.set_major_formatter(PercentFormatter(decimals=0))
 
 
-def _handles(pooled: pd.DataFrame) -> list[Line2D]:
-    asked = set(zip(pooled["condition"], pooled["prompt_format"], strict=True))
-    ordered = [(c, f) for c in STYLE for f in FORMAT_LABELS if (c, f) in asked]
-    return [
-        Line2D(
-            [],
-            [],
-            color=STYLE[condition].colour,
-            marker=STYLE[condition].marker,
-            markeredgecolor="black",
-            markeredgewidth=0.4,
-            linestyle=DASHES[prompt_format],
-            label=f"{STYLE[condition].label}, {FORMAT_LABELS[prompt_format]}",
-        )
-        for condition, prompt_format in ordered
+def _handles(pooled: pd.DataFrame, by_asking: bool) -> list[Line2D]:
+    """One of each way of tuning, then one of each way of asking."""
+    tuned = [c for c in STYLE if c in set(pooled["condition"])]
+    asked = [f for f in FORMAT_LABELS if f in set(pooled["prompt_format"])]
+    tunings = [
+        _handle(STYLE[c].label, STYLE[c].colour, STYLE[c].marker, "none") for c in tuned
     ]
+    askings = [
+        _handle(
+            f"asked {FORMAT_LABELS[f]}",
+            FORMAT_COLOURS[f] if by_asking else "black",
+            "",
+            DASHES[f],
+        )
+        for f in asked
+    ]
+    return askings if by_asking else tunings + askings
+
+
+def _handle(label: str, colour: str, marker: str, dashes) -> Line2D:
+    return Line2D(
+        [],
+        [],
+        color=colour,
+        marker=marker,
+        markeredgecolor="black",
+        markeredgewidth=0.4,
+        linestyle=dashes,
+        label=label,
+    )
 
 
 def _caption(pooled: pd.DataFrame) -> str:
     seeds = span(pooled["seeds"])
+    only = STYLE[pooled["condition"].iloc[0]].label
+    what = f"All: {only}. " if pooled["condition"].nunique() == 1 else ""
     text = (
-        f"Point: mean over seeds ({seeds}). Whisker: 95% interval, seeds and questions "
-        f"resampled. n: {span(pooled['n'])} questions a point."
+        f"{what}Point: mean over seeds ({seeds}). Whisker: 95% interval, seeds and "
+        f"questions resampled. n: {span(pooled['n'])} questions a point."
     )
     return fill(text, 135)
 

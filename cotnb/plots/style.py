@@ -38,6 +38,24 @@ FORMAT_LABELS = {
     "few_shot_answer_only": "few-shot answer-only",
     "zero_shot_answer_only": "zero-shot answer-only",
 }
+# of an asking where a figure has one condition, so that colours can tell askings apart
+FORMAT_COLOURS = {
+    "few_shot_cot": "#009E73",
+    "zero_shot_cot": "#0072B2",
+    "few_shot_answer_only": "#CC79A7",
+    "zero_shot_answer_only": "#E69F00",
+}
+TASK_LABELS = {
+    "gsm_symbolic": "GSM-Symbolic",
+    "gsm_symbolic_same_templates": "GSM-Symbolic, templates of training",
+    "svamp": "SVAMP",
+    "multiarith": "MultiArith",
+    "micro_world": "micro-world",
+    "micro_bbh": "micro-BBH",
+    "micro_world_multi_step": "micro-world, 2 to 6 steps",
+    "micro_world_1_step": "micro-world, 1 step",
+    "micro_world_ood": "micro-world, unseen templates",
+}
 # a label, a colour and a hatch for what `cotnb.tasks.verifier` finds
 ERROR_KINDS = {
     "right": ("every step right", "#0072B2", ""),
@@ -84,6 +102,12 @@ def frame_text(figure: Figure, title: str, caption: str) -> None:
     figure.suptitle(fill(title, 84), x=0.01, ha="left", fontsize=12, fontweight="bold")
     if caption:
         figure.supxlabel(caption, x=0.01, ha="left", fontsize=8.5, color="#444444")
+
+
+def task_label(task: str) -> str:
+    """What a panel calls a task; one of micro-BBH by its own name."""
+    own = task.removeprefix("micro_bbh_").replace("_", " ")
+    return TASK_LABELS.get(task, own)
 
 
 def span(numbers: pd.Series) -> str:
