@@ -226,7 +226,7 @@ def split_by_part(outcomes: pd.DataFrame, parts: Sequence[str]) -> pd.DataFrame:
                 "ci_high": high,
             }
             rows.append({**row, **changed})
-    return pd.DataFrame(rows)[list(COLUMNS)]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def pool_seeds(frame: pd.DataFrame) -> pd.DataFrame:

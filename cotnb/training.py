@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -41,6 +42,9 @@ from cotnb.paths import cache_folder
 from cotnb.progress import TrainingProgress
 from cotnb.recipes import Recipe, recipe_hash
 from cotnb.students import Student, default_device, load_student, open_student, tuned
+
+# peft asks for it under its old name
+warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
 
 CHECKPOINTS_A_TUNING = 4
 DONE = "tuning.json"

@@ -17,6 +17,7 @@ from cotnb.plots.style import (
     checked_conditions,
     frame_text,
     look,
+    nothing_yet,
     span,
     task_label,
 )
@@ -35,6 +36,8 @@ def accuracy_by_condition(
     to show as diamonds, hollow where the number is from memory and unverified.
     Raises ValueError for several students, UserError for a condition without STYLE.
     """
+    if frame.empty:
+        return nothing_yet(title)
     if frame["student"].nunique() != 1:
         raise ValueError("one student a figure: filter the frame by student")
     checked_conditions(frame["condition"])

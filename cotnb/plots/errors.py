@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from cotnb.plots.style import ERROR_KINDS, WIDTH, Drawing, frame_text, look
+from cotnb.plots.style import ERROR_KINDS, WIDTH, Drawing, frame_text, look, nothing_yet
 
 
 def error_kinds(
@@ -15,6 +15,8 @@ def error_kinds(
     shares: index: what a bar is called; columns: names of `ERROR_KINDS`; values: shares
     of all questions, 0 to 1, that add up to 1 in each row.
     """
+    if shares.empty:
+        return nothing_yet(title)
     with look():
         height = 1.5 + 0.45 * len(shares)
         figure = Drawing(figsize=(WIDTH, height), layout="constrained")

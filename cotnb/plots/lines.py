@@ -23,6 +23,7 @@ from cotnb.plots.style import (
     checked_conditions,
     frame_text,
     look,
+    nothing_yet,
     span,
     task_label,
 )
@@ -44,6 +45,8 @@ def accuracy_by_size(
 
     frame: tidy scores of students of several sizes, their last steps.
     """
+    if frame.empty:
+        return nothing_yet(title)
     pooled = pool_seeds(frame).assign(panel=lambda rows: rows["task"].map(task_label))
 
     def finish(axes: Axes, rows: pd.DataFrame) -> None:
@@ -63,6 +66,8 @@ def accuracy_by_number_of_steps(
 
     frame: tidy scores of tasks "..._<n>_step"; rows of other tasks are left out.
     """
+    if frame.empty:
+        return nothing_yet(title)
     steps = frame["task"].str.extract(r"_(\d+)_step$")[0]
     own = frame[steps.notna()]
     pooled = pool_seeds(own)
@@ -86,6 +91,8 @@ def accuracy_by_checkpoint(
     frame: tidy scores of one student at several steps. Rows of "before_tuning" are
     drawn as step 0 of every other condition.
     """
+    if frame.empty:
+        return nothing_yet(title)
     tasks = list(tasks or dict.fromkeys(frame["task"]))
     frame = _with_beginnings(frame[frame["task"].isin(tasks)])
     steps = sorted(frame["step"].unique())

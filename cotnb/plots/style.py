@@ -97,6 +97,17 @@ def look():
     return rc_context(sns.axes_style("whitegrid") | READING)
 
 
+def nothing_yet(title: str) -> Figure:
+    """What is drawn of an empty table."""
+    with look():
+        figure = Drawing(figsize=(WIDTH, 1.2), layout="constrained")
+        axes = figure.subplots()
+        axes.set_axis_off()
+        axes.text(0, 0.5, "No results yet.")
+        frame_text(figure, title, "")
+    return figure
+
+
 def frame_text(figure: Figure, title: str, caption: str) -> None:
     """The claim as title, and below the figure what its marks mean."""
     figure.suptitle(fill(title, 84), x=0.01, ha="left", fontsize=12, fontweight="bold")

@@ -14,6 +14,7 @@ from cotnb.plots.style import (
     Drawing,
     frame_text,
     look,
+    nothing_yet,
 )
 
 
@@ -24,6 +25,8 @@ def verdict_board(
 
     claims_frame: `evaluate_claims`'s table. The expected side of 0 is shaded.
     """
+    if claims_frame.empty:
+        return nothing_yet(title)
     count = len(claims_frame)
     with look():
         figure = Drawing(figsize=(WIDTH, 1.5 + 0.75 * count), layout="constrained")

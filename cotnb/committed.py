@@ -1,0 +1,49 @@
+"""What a notebook shows of results/<profile>: its own scores, verdicts and records.
+
+While a profile has none yet, such as in the first runs of its grid, each is empty and
+says so in a line; figures of an empty table say so too.
+"""
+
+import pandas as pd
+
+from cotnb import claims, results
+from cotnb.paths import project_folder
+from cotnb.report import read_claims, read_scores
+
+RESULTS = project_folder() / "results"
+
+
+def committed_scores(profile: str, notebook: str) -> pd.DataFrame:
+    """A notebook's rows of scores.csv; empty where there is no table yet."""
+    if not _is_there(profile, "scores.csv"):
+        return pd.DataFrame(columns=list(results.COLUMNS))
+    return _own(read_scores(RESULTS, profile), notebook)
+
+
+def committed_claims(profile: str, notebook: str) -> pd.DataFrame:
+    """A notebook's rows of claims.csv; empty where there is no table yet."""
+    if not _is_there(profile, "claims.csv"):
+        return pd.DataFrame(columns=list(claims.COLUMNS))
+    return _own(read_claims(RESULTS, profile), notebook)
+
+
+def committed_records(profile: str, notebook: str) -> list[dict]:
+    """A notebook's records, as `read_records` gives them; none where there are none.
+
+    Raises UserError for a malformed one.
+    """
+    if not _is_there(profile, "records"):
+        return []
+    records = results.read_records(RESULTS / profile)
+    return [record for record in records if record["notebook"] == notebook]
+
+
+def _own(table: pd.DataFrame, notebook: str) -> pd.DataFrame:
+    return table[table["notebook"] == notebook]
+
+
+def _is_there(profile: str, name: str) -> bool:
+    there = (RESULTS / profile / name).exists()
+    if not there:
+        print(f"results/{profile}/{name}: not there yet")
+    return there
