@@ -118,7 +118,7 @@ class DecoderSlots:
         logits = self.model(
             **prompts,
             position_ids=positions,
-            past_key_values=fresh,
+            cache=fresh,
             use_cache=True,
             logits_to_keep=last,
         ).logits[:, -1]
@@ -147,7 +147,7 @@ class DecoderSlots:
             input_ids=tokens[:, None],
             attention_mask=mask,
             position_ids=positions[:, None],
-            past_key_values=self.cache,
+            cache=self.cache,
             use_cache=True,
         ).logits
         return logits[:, -1].float()
@@ -175,7 +175,7 @@ class EncoderDecoderSlots:
             encoder_outputs=self.model.get_encoder()(**prompts),
             attention_mask=mask,
             decoder_input_ids=begun,
-            past_key_values=fresh,
+            cache=fresh,
             use_cache=True,
         ).logits[:, -1]
         return logits.float(), torch.ones_like(begun), (fresh, mask)
@@ -219,7 +219,7 @@ class EncoderDecoderSlots:
             attention_mask=self.mask[:rows],
             decoder_input_ids=tokens[:, None],
             decoder_attention_mask=mask,
-            past_key_values=self.cache,
+            cache=self.cache,
             use_cache=True,
         ).logits
         return logits[:, -1].float()

