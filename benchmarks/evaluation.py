@@ -5,15 +5,27 @@ tokens. The harness gets the batch size that its own automatic search finds; the
 is not timed.
 """
 
+import json
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache, partial
+from pathlib import Path
 
 import torch
 from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
 
-from benchmarks.paired import PAIRS, median, ratios, save, take_turns
+from benchmarks.paired import (
+    PAIRS,
+    in_own_processes,
+    median,
+    peak_gib,
+    ratios,
+    save,
+    take_turns,
+)
 from benchmarks.problems import questions_to_ask, smollm2_on_svamp
 from cotnb.answers import extract_answer
 from cotnb.batching import encode_prompt
@@ -22,12 +34,14 @@ from cotnb.decoding_attention import decode_fast
 from cotnb.evaluation import Asking, generate, prompts_for
 from cotnb.formats import STOP_TEXT
 from cotnb.recipes import Recipe
+from cotnb.students import load_student
 from cotnb.training import tune
 
 QUESTIONS = 200
 WARMING = 32  # of them in the turn that does not count
 NEW_TOKENS = 160
 LONGEST = 320  # prompt and answer: what the harness's search for a batch size tries
+PRECISIONS = {"defaults": "auto", "by hand": "bfloat16"}  # of the harness
 ASKING = Asking("zero_shot_cot", max_new_tokens=NEW_TOKENS, precision="bf16")
 
 
@@ -126,46 +140,61 @@ def _read_bandwidth() -> float:
     return numbers.numel() * 4 / sorted(times)[2]
 
 
+@cache
+def contestant(name: str, folder: str) -> Callable[[list[str]], list[str]]:
+    """Who answers prompts, made once a process from a student's folder."""
+    if name == "cotnb":
+        return partial(ours, load_student(folder), asking=ASKING)
+    return Harness(folder, PRECISIONS[name]).texts
+
+
+def take_turn(name: str, folder: str, prompts: list[str], number: int) -> dict:
+    """Ask all prompts, some of them in turn 0, and keep the texts in folder."""
+    texts = contestant(name, folder)
+    asked = prompts if number else prompts[:WARMING]
+    begun = time.perf_counter()
+    written = texts(asked)
+    seconds = time.perf_counter() - begun
+    _texts_of(name, folder).write_text(json.dumps(written))
+    return {
+        "questions_a_second": round(len(asked) / seconds, 3),
+        "peak_gib": peak_gib(),
+    }
+
+
+def tune_into(folder: str, epochs: int) -> dict:
+    """Save a student that is tuned to answer; what it was tuned on."""
+    base, pairs = smollm2_on_svamp()
+    student = tune("SmolLM2-135M", pairs, Recipe(epochs=epochs))
+    student.model.save_pretrained(folder)
+    student.tokenizer.save_pretrained(folder)
+    return {"problem": base.name}
+
+
 def measure() -> None:
     """Turns, agreement of texts and answers, and the bound on decoding."""
-    base, pairs = smollm2_on_svamp()
-    student = tune("SmolLM2-135M", pairs, Recipe(epochs=1))
-    examples = questions_to_ask(base.name, QUESTIONS)
-    prompts = prompts_for(examples, ASKING)
-    kept: dict[str, list[str]] = {}
-
-    def turn(name, texts):
-        def take(number: int) -> dict:
-            asked = prompts if number else prompts[:WARMING]
-            begun = time.perf_counter()
-            kept[name] = texts(asked)
-            seconds = time.perf_counter() - begun
-            return {
-                "questions_a_second": round(len(asked) / seconds, 3),
-                "right": _right(kept[name], examples[: len(asked)]),
-            }
-
-        return take
-
+    names = ["cotnb", *PRECISIONS]
     with tempfile.TemporaryDirectory() as folder:
-        student.model.save_pretrained(folder)
-        student.tokenizer.save_pretrained(folder)
-        plain, by_hand = Harness(folder, "auto"), Harness(folder, "bfloat16")
-        contestants = {
-            "cotnb": turn("cotnb", lambda asked: ours(student, asked, ASKING)),
-            "defaults": turn("defaults", plain.texts),
-            "by hand": turn("by hand", by_hand.texts),
-        }
-        turns = take_turns(contestants, PAIRS)
+        # apart, as a tuning's memory would stay with this process
+        with in_own_processes({"tuning": partial(tune_into, folder)}) as apart:
+            problem = apart["tuning"](1)["problem"]
+        examples = questions_to_ask(problem, QUESTIONS)
+        prompts = prompts_for(examples, ASKING)
+        everyone = {n: partial(take_turn, n, folder, prompts) for n in names}
+        with in_own_processes(everyone) as contestants:
+            turns = take_turns(contestants, PAIRS)
+        kept = {n: json.loads(_texts_of(n, folder).read_text()) for n in names}
+        student = load_student(folder)
     exact = ours(student, prompts, replace(ASKING, precision="fp32"))
     measured = {
-        "problem": base.name,
+        "problem": problem,
         "questions": len(prompts),
         "turns": turns,
         "median": {n: median(t, "questions_a_second") for n, t in turns.items()},
+        "right": {name: _right(texts, examples) for name, texts in kept.items()},
         "against": {
             name: ratios(turns, "cotnb", name, "questions_a_second")
-            for name in ("defaults", "by hand")
+            for name in PRECISIONS
         },
         "same_answers": {
             "fp32 and the harness's defaults": _same(exact, kept["defaults"]),
@@ -175,6 +204,10 @@ def measure() -> None:
         "decoding": decoding_bound(student, prompts),
     }
     save("evaluation", measured)
+
+
+def _texts_of(name: str, folder: str) -> Path:
+    return Path(folder) / f"texts of {name}.json"
 
 
 def _right(texts, examples) -> int:

@@ -2,11 +2,12 @@
 
 import json
 import platform
-import subprocess
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager
 from datetime import date
 from importlib.metadata import version
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from cotnb.files import current_commit, write_whole
 
 PAIRS = 5
 RESULTS = Path(__file__).with_name("results")
+Turn = Callable[[int], dict]
 PACKAGES = (
     "torch",
     "transformers",
@@ -28,8 +30,40 @@ PACKAGES = (
 )
 
 
+@contextmanager
+def in_own_processes(contestants: dict[str, Turn]) -> Iterator[dict[str, Turn]]:
+    """The same contestants, each in a process of its own until the block ends.
+
+    What one does to its process (its allocator, its threads, its peak memory) is then
+    its own. Turns must be picklable.
+    """
+
+    def apart(pool: ProcessPoolExecutor, turn: Turn) -> Turn:
+        return lambda number: pool.submit(turn, number).result()
+
+    with ExitStack() as open_ones:
+        pools = {
+            name: open_ones.enter_context(
+                ProcessPoolExecutor(1, mp_context=get_context("spawn"))
+            )
+            for name in contestants
+        }
+        yield {name: apart(pools[name], turn) for name, turn in contestants.items()}
+
+
+def peak_gib() -> float:
+    """The most memory that this process has held so far, in GiB; nan but on Linux.
+
+    Not `getrusage`, which also counts what the process held that started this one.
+    """
+    status = Path("/proc/self/status")
+    lines = status.read_text().splitlines() if status.is_file() else []
+    kib = [int(x.split()[1]) for x in lines if x.startswith("VmHWM")]
+    return round(kib[0] / 2**20, 2) if kib else float("nan")
+
+
 def take_turns(
-    contestants: dict[str, Callable[[int], dict]], pairs: int = PAIRS
+    contestants: dict[str, Turn], pairs: int = PAIRS
 ) -> dict[str, list[dict]]:
     """What every contestant measured, in the order A B C A B C ...
 
@@ -103,19 +137,3 @@ def _version(package: str) -> str:
         return version(package)
     except ImportError:
         return "not installed"
-
-
-def peak_gib(module: str, *arguments: str) -> float:
-    """Peak memory of `python -m module arguments` in a process of its own, in GiB."""
-    code = (
-        "import resource, runpy, sys; sys.argv = sys.argv[1:]; "
-        "runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True); "
-        "print('peak', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, module, *arguments],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    return int(done.stdout.rsplit("peak", 1)[1]) / 2**20

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ from transformers import (
 )
 from trl import SFTConfig, SFTTrainer
 
-from benchmarks.paired import peak_gib, ratios, save, take_turns
+from benchmarks.paired import in_own_processes, peak_gib, ratios, save, take_turns
 from benchmarks.problems import smollm2_on_svamp, t5_on_micro_world
 from cotnb.batching import encode_pairs, plan_batches
 from cotnb.recipes import Recipe
@@ -229,29 +230,40 @@ def matrix_product_rate(problem: Problem, tokens: int = 2048) -> dict:
     return {"gflops": round(total / seconds / 1e9, 1)}
 
 
-def contestants(problem: Problem) -> dict:
-    return {
-        "cotnb": lambda number: ours(problem, number),
-        "defaults": lambda number: theirs(problem, number, by_hand=False),
-        "by hand": lambda number: theirs(problem, number, by_hand=True),
-    }
+@cache
+def problem_of(kind: str, method: str) -> Problem:
+    """The problem, made once in each contestant's process."""
+    return Problem(kind, method, *PROBLEMS[kind]())
+
+
+def take_turn(kind: str, method: str, name: str, number: int) -> dict:
+    """A contestant's turn; "cotnb, their batches" is for the losses alone."""
+    problem = problem_of(kind, method)
+    if name == "products":
+        return matrix_product_rate(problem)
+    if name.startswith("cotnb"):
+        measured = ours(problem, number, own_batches=name == "cotnb")
+    else:
+        measured = theirs(problem, number, by_hand=name == "by hand")
+    return {**measured, "peak_gib": peak_gib()}
 
 
 def measure(kind: str, method: str) -> None:
-    """One problem: peak memory of each, turns, loss curves on the same rows."""
+    """One problem: turns, peak memory of each, loss curves on the same rows."""
     names = ["cotnb", "defaults", "by hand"]
-    # first, while this process is small: the next ones need the machine's memory
-    peaks = {n: peak_gib("benchmarks.tuning", kind, method, n) for n in names}
-    problem = Problem(kind, method, *PROBLEMS[kind]())
-    everyone = contestants(problem)
-    turns = take_turns({**everyone, "products": lambda _: matrix_product_rate(problem)})
-    alike = ours(problem, 1, own_batches=False)["losses"]
+    turn = partial(take_turn, kind, method)
+    everyone = {name: partial(turn, name) for name in [*names, "products"]}
+    with in_own_processes(everyone) as contestants:
+        turns = take_turns(contestants)
+    same = "cotnb, their batches"
+    with in_own_processes({same: partial(turn, same)}) as contestants:
+        alike = contestants[same](1)["losses"]
     of_products = [
         1e3 * turn["tflop"] / turn["seconds"] / rate["gflops"]
         for turn, rate in zip(turns["cotnb"], turns["products"], strict=True)
     ]
     measured = {
-        "problem": problem.student.name,
+        "problem": problem_of(kind, method).student.name,
         "method": method,
         "turns": turns,
         "against": {
@@ -262,14 +274,10 @@ def measure(kind: str, method: str) -> None:
             "cotnb": alike,
             "defaults": turns["defaults"][0]["losses"],
         },
-        "peak_gib": {name: round(peak, 2) for name, peak in peaks.items()},
+        "peak_gib": {name: max(t["peak_gib"] for t in turns[name]) for name in names},
     }
     save(f"tuning-{kind}-{method}", measured)
 
 
 if __name__ == "__main__":
-    kind, method, *name = sys.argv[1:]
-    if name:
-        contestants(Problem(kind, method, *PROBLEMS[kind]()))[name[0]](0)
-    else:
-        measure(kind, method)
+    measure(*sys.argv[1:])
