@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -18,8 +18,7 @@ from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
 
 from benchmarks.paired import (
-    PAIRS,
-    in_own_processes,
+    in_own_process,
     median,
     peak_gib,
     ratios,
@@ -46,17 +45,23 @@ ASKING = Asking("zero_shot_cot", max_new_tokens=NEW_TOKENS, precision="bf16")
 
 
 class Harness:
-    """lm-evaluation-harness with a student, at one precision."""
+    """lm-evaluation-harness with a student, at one precision.
+
+    The batch size that its search finds is kept beside the student.
+    """
 
     def __init__(self, folder: str, dtype: str):
+        found = Path(folder) / f"batch size in {dtype}"
         self.model = HFLM(
             pretrained=folder,
             dtype=dtype,
-            batch_size="auto",
+            batch_size=int(found.read_text()) if found.is_file() else "auto",
             max_length=LONGEST,
             device="cuda" if torch.cuda.is_available() else "cpu",
         )
-        self.model.batch_size_per_gpu = self.model._detect_batch_size()
+        if not found.is_file():
+            found.write_text(str(self.model._detect_batch_size()))
+            self.model.batch_size_per_gpu = int(found.read_text())
         print(f"harness, {dtype}: batches of {self.model.batch_size}", flush=True)
 
     def texts(self, prompts: list[str]) -> list[str]:
@@ -140,9 +145,8 @@ def _read_bandwidth() -> float:
     return numbers.numel() * 4 / sorted(times)[2]
 
 
-@cache
 def contestant(name: str, folder: str) -> Callable[[list[str]], list[str]]:
-    """Who answers prompts, made once a process from a student's folder."""
+    """Who answers prompts, from a student's folder."""
     if name == "cotnb":
         return partial(ours, load_student(folder), asking=ASKING)
     return Harness(folder, PRECISIONS[name]).texts
@@ -176,13 +180,12 @@ def measure() -> None:
     names = ["cotnb", *PRECISIONS]
     with tempfile.TemporaryDirectory() as folder:
         # apart, as a tuning's memory would stay with this process
-        with in_own_processes({"tuning": partial(tune_into, folder)}) as apart:
-            problem = apart["tuning"](1)["problem"]
+        problem = in_own_process(partial(tune_into, folder))(1)["problem"]
         examples = questions_to_ask(problem, QUESTIONS)
         prompts = prompts_for(examples, ASKING)
-        everyone = {n: partial(take_turn, n, folder, prompts) for n in names}
-        with in_own_processes(everyone) as contestants:
-            turns = take_turns(contestants, PAIRS)
+        turns = take_turns(
+            {n: in_own_process(partial(take_turn, n, folder, prompts)) for n in names}
+        )
         kept = {n: json.loads(_texts_of(n, folder).read_text()) for n in names}
         student = load_student(folder)
     exact = ours(student, prompts, replace(ASKING, precision="fp32"))

@@ -2,9 +2,8 @@
 
 import json
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack, contextmanager
 from datetime import date
 from importlib.metadata import version
 from multiprocessing import get_context
@@ -30,25 +29,18 @@ PACKAGES = (
 )
 
 
-@contextmanager
-def in_own_processes(contestants: dict[str, Turn]) -> Iterator[dict[str, Turn]]:
-    """The same contestants, each in a process of its own until the block ends.
+def in_own_process(turn: Turn) -> Turn:
+    """The same turn, in a process that begins and ends with it.
 
-    What one does to its process (its allocator, its threads, its peak memory) is then
-    its own. Turns must be picklable.
+    What a contestant does to its process (its allocator, its threads, its peak memory)
+    is then its own. The turn must be picklable.
     """
 
-    def apart(pool: ProcessPoolExecutor, turn: Turn) -> Turn:
-        return lambda number: pool.submit(turn, number).result()
+    def apart(number: int) -> dict:
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+            return pool.submit(turn, number).result()
 
-    with ExitStack() as open_ones:
-        pools = {
-            name: open_ones.enter_context(
-                ProcessPoolExecutor(1, mp_context=get_context("spawn"))
-            )
-            for name in contestants
-        }
-        yield {name: apart(pools[name], turn) for name, turn in contestants.items()}
+    return apart
 
 
 def peak_gib() -> float:

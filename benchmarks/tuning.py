@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,7 @@ from transformers import (
 )
 from trl import SFTConfig, SFTTrainer
 
-from benchmarks.paired import in_own_processes, peak_gib, ratios, save, take_turns
+from benchmarks.paired import in_own_process, peak_gib, ratios, save, take_turns
 from benchmarks.problems import smollm2_on_svamp, t5_on_micro_world
 from cotnb.batching import encode_pairs, plan_batches
 from cotnb.recipes import Recipe
@@ -230,17 +230,13 @@ def matrix_product_rate(problem: Problem, tokens: int = 2048) -> dict:
     return {"gflops": round(total / seconds / 1e9, 1)}
 
 
-@cache
 def problem_of(kind: str, method: str) -> Problem:
-    """The problem, made once in each contestant's process."""
     return Problem(kind, method, *PROBLEMS[kind]())
 
 
 def take_turn(kind: str, method: str, name: str, number: int) -> dict:
     """A contestant's turn; "cotnb, their batches" is for the losses alone."""
     problem = problem_of(kind, method)
-    if name == "products":
-        return matrix_product_rate(problem)
     if name.startswith("cotnb"):
         measured = ours(problem, number, own_batches=name == "cotnb")
     else:
@@ -251,19 +247,17 @@ def take_turn(kind: str, method: str, name: str, number: int) -> dict:
 def measure(kind: str, method: str) -> None:
     """One problem: turns, peak memory of each, loss curves on the same rows."""
     names = ["cotnb", "defaults", "by hand"]
-    turn = partial(take_turn, kind, method)
-    everyone = {name: partial(turn, name) for name in [*names, "products"]}
-    with in_own_processes(everyone) as contestants:
-        turns = take_turns(contestants)
-    same = "cotnb, their batches"
-    with in_own_processes({same: partial(turn, same)}) as contestants:
-        alike = contestants[same](1)["losses"]
+    problem, turn = problem_of(kind, method), partial(take_turn, kind, method)
+    contestants = {name: in_own_process(partial(turn, name)) for name in names}
+    contestants["products"] = lambda _: matrix_product_rate(problem)
+    turns = take_turns(contestants)
+    alike = in_own_process(partial(turn, "cotnb, their batches"))(1)["losses"]
     of_products = [
         1e3 * turn["tflop"] / turn["seconds"] / rate["gflops"]
         for turn, rate in zip(turns["cotnb"], turns["products"], strict=True)
     ]
     measured = {
-        "problem": problem_of(kind, method).student.name,
+        "problem": problem.student.name,
         "method": method,
         "turns": turns,
         "against": {

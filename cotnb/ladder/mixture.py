@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from cotnb.formats import Pair, build_pair, draw_demonstrations
 from cotnb.tasks import Example
 from cotnb.tasks.micro_bbh import MICRO_BBH, load_micro_bbh
-from cotnb.tasks.micro_bbh_problem import LETTERS, OPTIONS
+from cotnb.tasks.micro_bbh_problem import OPTIONS
+from cotnb.tasks.micro_look_up import CHOICES, draw_option, which_letter
 from cotnb.tasks.micro_templates import TEMPLATES
 from cotnb.tasks.micro_world import LARGEST, OPERATIONS, load_micro_world
 
@@ -70,8 +71,7 @@ def _bbh_few_shot(rng, count: int, seed: int) -> Iterator[Pair]:
 
 def _bbh_without_options(rng, count: int, seed: int) -> Iterator[Pair]:
     """Lettered choices asked openly: what is right, before which letter it has."""
-    choices = [name for name, task in MICRO_BBH.items() if task.answer_type == "choice"]
-    for example in _bbh(count, _seed(seed, "open"), choices):
+    for example in _bbh(count, _seed(seed, "open"), CHOICES):
         body, _, options = example.question.partition(OPTIONS)
         named = dict(re.findall(r"\((\w)\) (.*)", options))
         yield Pair(f"Q: {body}\nA:", f"The answer is {named[example.answer]}.")
@@ -79,14 +79,11 @@ def _bbh_without_options(rng, count: int, seed: int) -> Iterator[Pair]:
 
 def _letters(rng, count: int, seed: int) -> Iterator[Pair]:
     """Which letter an option has, and which option a letter."""
-    choices = [name for name, task in MICRO_BBH.items() if task.answer_type == "choice"]
-    for example in _bbh(count, _seed(seed, "letters"), choices):
-        listed = example.question.partition(OPTIONS)[2]
-        named = dict(re.findall(r"\((\w)\) (.*)", listed))
-        letter = rng.choice([x for x in LETTERS if x in named])
-        asked, answer = f"Which letter has {named[letter]}?", f"({letter})"
+    for example in _bbh(count, _seed(seed, "letters"), CHOICES):
+        letter, option, listed = draw_option(rng, example.question)
+        asked, answer = which_letter(option), f"({letter})"
         if rng.random() < 0.5:
-            asked, answer = f"What has the letter ({letter})?", named[letter]
+            asked, answer = f"What has the letter ({letter})?", option
         yield Pair(f"Q: {asked}{OPTIONS}{listed}\nA:", f"The answer is {answer}.")
 
 

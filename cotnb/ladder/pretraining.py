@@ -48,6 +48,7 @@ QUESTIONS_A_MARK = 150  # of each kind
 PRETRAINING_VERSION = 5  # raised when a change of code changes what is learnt
 # what a curve and a card tell: a name, the task, how it is asked
 ASKED = {
+    "looking up a letter": ("micro_look_up", "zero_shot_answer_only"),
     "micro-BBH, zero-shot": ("micro_bbh", "zero_shot_answer_only"),
     "micro-BBH, few-shot": ("micro_bbh", "few_shot_answer_only"),
     "one-step word problems": ("micro_world_1_step", "zero_shot_answer_only"),

@@ -10,6 +10,7 @@ from cotnb.plots.style import STYLE, WIDTH, Drawing, frame_text, look
 
 # of the rows of a curve, in their order: colour, marker, dashes
 PRETRAINING_LINES = (
+    ("#000000", "x", "dotted"),
     ("#0072B2", "o", "solid"),
     ("#56B4E9", "D", "dashed"),
     ("#009E73", "s", "solid"),
