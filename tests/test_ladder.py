@@ -232,3 +232,19 @@ def test_a_killed_pretraining_goes_on_from_its_last_mark(few_marks):
 def test_a_wrong_call_is_one_line(name, pairs, message):
     with pytest.raises(UserError, match=message):
         pretrain(name, pairs, SMALL)
+
+
+def test_without_a_compiler_a_pretraining_goes_on_uncompiled(monkeypatch, capsys):
+    def fails(function, **_):
+        def broken(*_):
+            raise RuntimeError("No working C++ compiler found\nmore lines")
+
+        return broken
+
+    monkeypatch.setattr(torch, "compile", fails)
+    model = torch.nn.Linear(2, 2)
+    assert pretraining._compiled(model) is model
+    told = capsys.readouterr().out
+    assert told == (
+        "not compiled, so a quarter slower: No working C++ compiler found\n"
+    )

@@ -6,7 +6,7 @@ then, on dev questions; the card says what the finished one can, on test questio
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from functools import lru_cache
 from pathlib import Path
@@ -170,7 +170,7 @@ def _pretrain_into(folder: Path, name: str, pairs: int, recipe: Recipe) -> None:
     trainer.optimizer = _optimizer(model, recipe)
     trainer.args.save_steps = max(1, len(plan) // MARKS)
     if len(plan) >= LONG:
-        trainer.forward = torch.compile(model, dynamic=True)
+        trainer.forward = _compiled(model)
     if torch.cuda.is_available():
         trainer.args.dataloader_num_workers = 2
     curve = _Curve(student, len(plan), size)
@@ -182,6 +182,17 @@ def _pretrain_into(folder: Path, name: str, pairs: int, recipe: Recipe) -> None:
         "curve": curve.rows,
     }
     train_into(folder, trainer, tokenizer, about)
+
+
+def _compiled(model) -> Callable:
+    """The model's forward, a quarter faster; as it is where there is no C++ compiler."""
+    try:
+        torch.compile(lambda x: x.square() + 1)(torch.ones(8))
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[0]
+        print(f"not compiled, so a quarter slower: {reason}", flush=True)
+        return model
+    return torch.compile(model, dynamic=True)
 
 
 def _optimizer(model, recipe: Recipe) -> torch.optim.AdamW:
