@@ -185,7 +185,7 @@ def _pretrain_into(folder: Path, name: str, pairs: int, recipe: Recipe) -> None:
 
 
 def _compiled(model) -> Callable:
-    """The model's forward, a quarter faster; as it is where there is no C++ compiler."""
+    """The model's forward, a quarter faster; as it is without a C++ compiler."""
     try:
         torch.compile(lambda x: x.square() + 1)(torch.ones(8))
     except RuntimeError as error:
