@@ -14,7 +14,14 @@ from cotnb.errors import UserError
 from cotnb.evaluation import generate
 from cotnb.formats import COT_TRIGGER, draw_demonstrations
 from cotnb.ladder import pretraining
-from cotnb.ladder.mixture import FIRST_SHARDS, MIXTURE, SENTINELS, SHARD, draw_shard
+from cotnb.ladder.mixture import (
+    FIRST_SHARDS,
+    MIXTURE,
+    SENTINELS,
+    SHARD,
+    draw_shard,
+    parts_of,
+)
 from cotnb.ladder.pretraining import (
     Shards,
     pretrain,
@@ -66,16 +73,21 @@ def test_a_shard_is_whole_mixed_and_the_same_each_time(shard):
     assert {"Q:", "Sentence:", "Fill:"} <= firsts
 
 
-def test_the_first_shards_hold_the_simplest_part_alone():
-    first, later = draw_shard(0), draw_shard(FIRST_SHARDS)
+@pytest.mark.parametrize(
+    ("number", "letters", "lettered"),
+    [(0, 0.40, 0.40), (7, 0.40, 0.40), (8, 0.10, 0.70), (31, 0.10, 0.70)],
+)
+def test_the_first_shards_hold_what_the_rest_waits_for(number, letters, lettered):
+    pairs = draw_shard(number)
     looked_up = "Which letter has", "What has the letter"
     shares = [
-        sum(any(text in pair.prompt for text in looked_up) for pair in pairs) / SHARD
-        for pairs in (first, later)
+        sum(any(text in pair.prompt for text in looked_up) for pair in pairs) / SHARD,
+        sum("\n(A)" in pair.prompt for pair in pairs) / SHARD,
     ]
-    assert shares == pytest.approx([1.0, 0.06], abs=0.01)
-    assert max(len(pair.prompt) for pair in first) < 400
-    assert len(first) == SHARD
+    assert shares == pytest.approx([letters, lettered], abs=0.01)
+    assert len(pairs) == SHARD
+    assert not any("\nA: " in pair.prompt for pair in pairs)  # no demonstrations
+    assert parts_of(number) is not MIXTURE and parts_of(FIRST_SHARDS) is MIXTURE
 
 
 def test_no_word_problem_comes_with_its_chain_of_thought(shard):
@@ -99,13 +111,14 @@ def test_problems_of_many_steps_are_withheld(shard):
     assert not known & asked
 
 
-def test_nothing_of_a_test_is_seen(shard):
+@pytest.mark.parametrize("number", [0, 8, 40])
+def test_nothing_of_a_test_is_seen(number):
     questions = {
         shown.strip()
         .removesuffix("\nA:")
         .partition("\nA:")[0]
         .partition("\nOptions")[0]
-        for pair in shard
+        for pair in draw_shard(number)
         if pair.prompt.startswith(("Q:", "Answer"))
         for shown in pair.prompt.split("Q: ")[1:]
     }
@@ -115,7 +128,7 @@ def test_nothing_of_a_test_is_seen(shard):
         for split in ("dev", "test")
         for example in load_task(task, split, 1500)
     }
-    assert not questions & tested
+    assert len(questions) > 3000 and not questions & tested
     assert all(split_of(text) in ("dev", "test") for text in tested)
 
 
@@ -170,6 +183,17 @@ def test_half_of_the_encoders_heads_begin_by_attending_to_likes(tokenizer):
     scores = queries @ keys.transpose(1, 2)
     alike = scores.diagonal(dim1=1, dim2=2).mean(1)
     assert (alike[:2] > 4).all() and (alike[2:].abs() < 1).all()
+
+
+def test_the_other_heads_begin_by_attending_to_neighbors(tokenizer):
+    model = new_model("ladder-1M", tokenizer)
+    attention = model.encoder.block[0].layer[0].SelfAttention
+    bias = attention.compute_bias(9, 9)[0]  # of (heads, from, to)
+    for head, near in {2: (1, 2, 3), 3: (5, 6, 7)}.items():
+        weights = bias[head, 4].softmax(-1)
+        assert weights[list(near)].sum() > 0.95
+    for head in (0, 1):
+        assert bias[head, 4, 4] < bias[head, 4, [0, 1, 7, 8]].min()
 
 
 def test_rows_are_those_of_their_shards(tokenizer):

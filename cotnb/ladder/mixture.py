@@ -3,8 +3,8 @@
 Arithmetic, equations of single sentences, chains of equations without a story, word
 problems of one step and micro-BBH answered directly, text with gaps. No word problem
 comes with its chain of thought, and none of more than one step with its answer: that is
-left for tuning. Everything is drawn from training splits. The first shards hold the
-simplest part alone.
+left for tuning. Everything is drawn from training splits. The first shards hold alone
+what the rest waits for.
 """
 
 import math
@@ -28,7 +28,7 @@ WITH_INSTRUCTION = 0.25  # share of answer-only prompts that begin with the inst
 GAPPED = 0.15  # share of words that a text with gaps lacks
 LONGEST_GAP = 4
 SENTINELS = tuple(f"<extra_id_{i}>" for i in range(16))
-_QUESTIONS = {t.kind for t in TEMPLATES if t.kind.startswith("ask")}
+_LOOK_UPS = ("reasoning_about_colored_objects", "penguins_in_a_table")
 _KIND = {t.name: t.kind for t in TEMPLATES}
 
 
@@ -46,14 +46,20 @@ class Part:
 def draw_shard(number: int, size: int = SHARD) -> list[Pair]:
     """The pairs of one shard, mixed; the same number gives the same pairs."""
     pairs: list[Pair] = []
-    shares = (
-        FIRST if number < FIRST_SHARDS else {n: p.share for n, p in MIXTURE.items()}
-    )
-    for name, share in shares.items():
+    for name, part in parts_of(number).items():
         rng = random.Random(f"pretraining/{name}/{number}")
-        pairs += MIXTURE[name].draw(rng, math.ceil(share * size), number)
+        pairs += part.draw(rng, math.ceil(part.share * size), number)
     random.Random(f"pretraining/{number}").shuffle(pairs)
     return pairs[:size]
+
+
+def parts_of(number: int) -> dict[str, Part]:
+    """The parts that a shard is drawn from: of a first stage, or the mixture."""
+    for shards, parts in FIRST_STAGES:
+        if number < shards:
+            return parts
+        number -= shards
+    return MIXTURE
 
 
 def _bbh_zero_shot(rng, count: int, seed: int) -> Iterator[Pair]:
@@ -72,9 +78,28 @@ def _bbh_few_shot(rng, count: int, seed: int) -> Iterator[Pair]:
 def _bbh_without_options(rng, count: int, seed: int) -> Iterator[Pair]:
     """Lettered choices asked openly: what is right, before which letter it has."""
     for example in _bbh(count, _seed(seed, "open"), CHOICES):
-        body, _, options = example.question.partition(OPTIONS)
-        named = dict(re.findall(r"\((\w)\) (.*)", options))
-        yield Pair(f"Q: {body}\nA:", f"The answer is {named[example.answer]}.")
+        yield _opened(example)
+
+
+def _look_ups(rng, count: int, seed: int) -> Iterator[Pair]:
+    """What stands beside a word in a row or a table, asked openly."""
+    a_task = -(-count // len(_LOOK_UPS))
+    for task in _LOOK_UPS:
+        seeded = _seed(seed, "look_ups")
+        for example in load_micro_bbh(task, "train", a_task, seeded, difficulty=[1]):
+            yield _opened(example)
+
+
+def _choices(rng, count: int, seed: int) -> Iterator[Pair]:
+    for example in _bbh(count, _seed(seed, "choices"), CHOICES):
+        yield _answered(rng, example)
+
+
+def _opened(example: Example) -> Pair:
+    """A lettered choice without its letters."""
+    body, _, options = example.question.partition(OPTIONS)
+    named = dict(re.findall(r"\((\w)\) (.*)", options))
+    return Pair(f"Q: {body}\nA:", f"The answer is {named[example.answer]}.")
 
 
 def _letters(rng, count: int, seed: int) -> Iterator[Pair]:
@@ -227,7 +252,18 @@ MIXTURE = {
     "one_step_few_shot": Part(0.02, _one_step_few_shot),
     "gaps": Part(0.05, _gaps),
 }
-# shares of the first shards: looking a word up in a list, which all lettered choices
-# wait for, is learnt far sooner by itself
-FIRST = {"letters": 1.0}
-FIRST_SHARDS = 32
+# How many shards are drawn from which parts before the mixture: a small student finds
+# how to look a word up within 400 steps if it meets little else, and in thousands of
+# the mixture's. So with choices of a letter, which look up what was looked up.
+FIRST_STAGES = (
+    (8, {"letters": Part(0.40, _letters), "look_ups": Part(0.60, _look_ups)}),
+    (
+        24,
+        {
+            "letters": Part(0.10, _letters),
+            "micro_bbh_without_options": Part(0.30, _bbh_without_options),
+            "choices": Part(0.60, _choices),
+        },
+    ),
+)
+FIRST_SHARDS = sum(shards for shards, _ in FIRST_STAGES)
