@@ -135,14 +135,14 @@ def generate(
     batch_size: int = 64,
     precision: str = "fp32",
     temperature: float = 0.0,
-    seed: int = 0,
+    seed: int | Sequence[int] = 0,
 ) -> list[tuple[str, int]]:
     """What a student writes after each prompt, and in how many tokens, in order.
 
     batch_size prompts are continued at a time: where one has written the end mark or
     begun a next question, another takes its place. temperature 0 is greedy; above 0
-    texts are sampled from `seed`, each prompt with random numbers of its own, so that
-    batches do not matter.
+    texts are sampled, each prompt with random numbers of its own, so that batches do
+    not matter; with a seed a prompt, neither does what else is asked.
     """
     encoded = [
         encode_prompt(student.tokenizer, prompt, student.is_encoder_decoder)
@@ -151,9 +151,7 @@ def generate(
     _check_room(student, encoded, max_new_tokens)
     keep_freed_memory()
     progress = Progress(len(encoded), "asking, questions")
-    chance = torch.rand(
-        len(encoded), max_new_tokens, generator=torch.Generator().manual_seed(seed)
-    ).to(student.device)
+    chance = _chances(seed, len(encoded), max_new_tokens).to(student.device)
     ends = _Ends(student)
     with torch.inference_mode():
         written = decode(
@@ -176,6 +174,17 @@ def _at_precision(model, precision: str):
         model = copy.deepcopy(model).to(torch.bfloat16)
     decode_fast(model)
     return model.eval()
+
+
+def _chances(seed: int | Sequence[int], prompts: int, tokens: int) -> torch.Tensor:
+    """(prompts, tokens) numbers from 0 to 1: of one seed, or of one a prompt."""
+    if isinstance(seed, int):
+        return torch.rand(
+            prompts, tokens, generator=torch.Generator().manual_seed(seed)
+        )
+    generators = [torch.Generator().manual_seed(one) for one in seed]
+    rows = [torch.rand(tokens, generator=g) for g in generators]
+    return torch.stack(rows) if rows else torch.empty(0, tokens)
 
 
 def _greedy(logits, numbers, counts):

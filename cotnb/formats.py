@@ -74,11 +74,14 @@ def build_prompt(
     prompt_format: str,
     demonstrations: Sequence[Demonstration] = (),
     instruction: bool = False,
+    hint: str | None = None,
 ) -> str:
-    """The text a student is asked with.
+    """The text a student or a teacher is asked with.
 
     demonstrations: shown in this order by the few-shot formats, which need one at
-    least; the zero-shot formats take none. Raises UserError where they do not fit.
+    least; the zero-shot formats take none. hint: the answer, told with the question,
+    as are then the demonstrations' (Magister et al. 2022). Raises UserError where
+    demonstrations do not fit.
     """
     cot = is_cot(prompt_format)
     if is_few_shot(prompt_format) != bool(demonstrations):
@@ -89,12 +92,16 @@ def build_prompt(
     blocks = [COT_INSTRUCTION if cot else ANSWER_INSTRUCTION] if instruction else []
     for shown in demonstrations:
         rationale = shown.rationale if cot else None
-        blocks.append(
-            f"Q: {shown.question}\nA: {build_target(shown.answer, rationale)}"
-        )
+        asked = _asked(shown.question, None if hint is None else shown.answer)
+        blocks.append(f"{asked} {build_target(shown.answer, rationale)}")
     trigger = f" {COT_TRIGGER}" if prompt_format == "zero_shot_cot" else ""
-    blocks.append(f"Q: {question}\nA:{trigger}")
+    blocks.append(f"{_asked(question, hint)}{trigger}")
     return "\n\n".join(blocks)
+
+
+def _asked(question: str, hint: str | None) -> str:
+    told = "" if hint is None else f"\nHint: {ANSWER_MARK.lower()} {hint}."
+    return f"Q: {question}{told}\nA:"
 
 
 def build_target(answer: str, rationale: str | None = None) -> str:

@@ -1,0 +1,165 @@
+"""Asking a teacher; every reply is kept as it comes, and none is paid for twice."""
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from cotnb.errors import UserError
+from cotnb.progress import Progress
+from cotnb.rationales.record import Rationale, read_reply, read_row
+from cotnb.rationales.teachers import Asked, Reply, Sampling, Teacher
+from cotnb.tasks.example import Example
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A sample that a teacher is to write for a question."""
+
+    example: Example
+    asked: Asked
+
+
+def collect(
+    teacher: Teacher,
+    wanted: Sequence[Wanted],
+    path: Path,
+    sampling: Sampling,
+    style: str,
+    prices: tuple[float, float] | None = None,
+) -> list[Rationale]:
+    """The rationales that are wanted, in order; what the file has is not asked again.
+
+    path: a JSONL file, a record a line, written to as replies come. style: the name of
+    how the teacher is asked. prices: dollars per million tokens read and written, for
+    the line that says what this call cost.
+    Raises UserError where the teacher fails, the disk refuses, another process writes
+    to the file, or a line of it is no record (the last one, cut by a kill, is dropped).
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(f"{path}.lock", timeout=0):
+            kept = {_key(r): r for r in _read_kept(path)}
+            keys = [_wanted_key(teacher, w, sampling, style) for w in wanted]
+            missing = {k: w for k, w in zip(keys, wanted, strict=True) if k not in kept}
+            before = len(set(keys)) - len(missing)
+            new = _ask(teacher, list(missing.values()), path, sampling, style)
+            kept |= {_key(r): r for r in new}
+    except Timeout:
+        raise UserError(
+            f"{path}: another process is writing to it; wait for it to end"
+        ) from None
+    print(_cost(teacher, new, before, prices))
+    return [kept[key] for key in keys]
+
+
+def _ask(
+    teacher: Teacher, wanted: list[Wanted], path: Path, sampling: Sampling, style: str
+) -> list[Rationale]:
+    new: list[Rationale] = []
+    if not wanted:
+        return new
+    progress = Progress(len(wanted), f"asking {teacher.name}, replies")
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            replies = teacher.replies([w.asked for w in wanted], sampling)
+            for number, reply in replies:
+                new.append(_judge(teacher, wanted[number], reply, sampling, style))
+                file.write(json.dumps(new[-1].row(), ensure_ascii=False) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+                progress.advance(1)
+    except UserError as error:
+        raise UserError(
+            f"{error}; {len(new)} of {len(wanted)} new replies are kept in {path}: run "
+            "again to ask for the others"
+        ) from None
+    except OSError as error:
+        raise UserError(
+            f"{path}: not written ({error.strerror}); {len(new) - 1} new replies are "
+            "kept: make room and run again"
+        ) from error
+    finally:
+        progress.close()
+    return new
+
+
+def _judge(
+    teacher: Teacher, wanted: Wanted, reply: Reply, sampling: Sampling, style: str
+) -> Rationale:
+    example = wanted.example
+    rationale, prediction, correct = read_reply(reply.text, example)
+    return Rationale(
+        question=example.question,
+        rationale=rationale,
+        prediction=prediction,
+        answer=example.answer,
+        correct=correct,
+        teacher=teacher.name,
+        style=style,
+        id=example.id,
+        prompt=wanted.asked.prompt,
+        temperature=sampling.temperature,
+        sample=wanted.asked.sample,
+        prompt_tokens=reply.prompt_tokens,
+        new_tokens=reply.new_tokens,
+        top_logprobs=reply.top_logprobs,
+    )
+
+
+def _key(r: Rationale) -> tuple:
+    """What makes a sample itself: asked for again, it is not paid again."""
+    return r.teacher, r.style, r.id, r.prompt, r.temperature, r.sample
+
+
+def _wanted_key(teacher: Teacher, w: Wanted, sampling: Sampling, style: str) -> tuple:
+    asked = w.asked
+    return (
+        teacher.name,
+        style,
+        w.example.id,
+        asked.prompt,
+        sampling.temperature,
+        asked.sample,
+    )
+
+
+def _read_kept(path: Path) -> Iterable[Rationale]:
+    """What the file holds; a last line that a kill cut short is taken off it."""
+    if not path.is_file():
+        return []
+    content = path.read_bytes()
+    whole = content[: content.rfind(b"\n") + 1]
+    if len(whole) < len(content):
+        with path.open("rb+") as file:
+            file.truncate(len(whole))
+    rows = []
+    for number, line in enumerate(whole.split(b"\n")[:-1], start=1):
+        try:
+            rows.append(read_row(json.loads(line)))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise UserError(
+                f"{path}, line {number}: no record of a reply; mend or remove the line"
+            ) from None
+    return rows
+
+
+def _cost(
+    teacher: Teacher,
+    new: Sequence[Rationale],
+    before: int,
+    prices: tuple[float, float] | None,
+) -> str:
+    read = sum(r.prompt_tokens for r in new)
+    written = sum(r.new_tokens for r in new)
+    line = (
+        f"{teacher.name}: {len(new)} replies asked for, {before} from the file; "
+        f"{read:,} tokens read, {written:,} written"
+    )
+    if prices:
+        dollars = (read * prices[0] + written * prices[1]) / 1e6
+        line += f", ${dollars:.2f}"
+    return line

@@ -1,0 +1,128 @@
+"""An OpenAI-compatible endpoint as teacher, through the `openai` client.
+
+The client reads OPENAI_BASE_URL and OPENAI_API_KEY from the environment and tries again
+by itself, later and later, on 429, 5xx, time-outs and lost connections.
+"""
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from functools import cached_property
+
+from cotnb.errors import UserError
+from cotnb.rationales.teachers import Asked, Reply, Sampling
+
+
+@dataclass
+class EndpointTeacher:
+    """A model behind an endpoint, asked by chat.
+
+    model: as the endpoint knows it. concurrency: requests at once. retries: how often
+    one is tried again. timeout: seconds that one try may take.
+    """
+
+    model: str
+    concurrency: int = 8
+    retries: int = 8
+    timeout: float = 120.0
+
+    @property
+    def name(self) -> str:
+        return self.model
+
+    def replies(
+        self, asked: Sequence[Asked], sampling: Sampling
+    ) -> Iterator[tuple[int, Reply]]:
+        """As `Teacher` says; what is under way when one fails is still waited for.
+
+        Raises UserError where a request fails for good, with what the endpoint says.
+        """
+        import openai
+
+        client = self.client
+        waiting, failed = iter(enumerate(asked)), None
+        running = {}
+        with ThreadPoolExecutor(self.concurrency) as pool:
+            while True:
+                while failed is None and len(running) < self.concurrency:
+                    number, one = next(waiting, (None, None))
+                    if one is None:
+                        break
+                    running[pool.submit(self._ask, client, one, sampling)] = number
+                if not running:
+                    break
+                try:
+                    done, _ = wait(running, return_when=FIRST_COMPLETED)
+                except KeyboardInterrupt as interrupt:
+                    failed = interrupt
+                    continue
+                for future in done:
+                    number = running.pop(future)
+                    try:
+                        reply = future.result()
+                    except openai.OpenAIError as error:
+                        failed = failed or error
+                    else:
+                        yield number, reply
+        if isinstance(failed, KeyboardInterrupt):
+            raise failed
+        if failed:
+            raise UserError(self._reason(failed)) from None
+
+    def _ask(self, client, one: Asked, sampling: Sampling) -> Reply:
+        options = {}
+        if sampling.top_logprobs:
+            options = {"logprobs": True, "top_logprobs": sampling.top_logprobs}
+        answer = client.chat.completions.create(
+            model=self.model,
+            messages=[{"role": "user", "content": one.prompt}],
+            temperature=sampling.temperature,
+            max_tokens=sampling.max_new_tokens,
+            seed=one.seed % 2**31,
+            **options,
+        )
+        choice = answer.choices[0] if answer.choices else None
+        told = getattr(choice, "logprobs", None)
+        likeliest = told and [
+            [(top.token, top.logprob) for top in token.top_logprobs]
+            for token in told.content or ()
+        ]
+        return Reply(
+            text=(choice and choice.message.content) or "",
+            prompt_tokens=answer.usage.prompt_tokens if answer.usage else 0,
+            new_tokens=answer.usage.completion_tokens if answer.usage else 0,
+            top_logprobs=likeliest or None,
+        )
+
+    @cached_property
+    def client(self):
+        """The client; UserError where neither a key nor another address is set."""
+        import openai
+
+        if not os.environ.get("OPENAI_API_KEY"):
+            if not os.environ.get("OPENAI_BASE_URL"):
+                raise UserError(
+                    "no endpoint: set OPENAI_API_KEY, and OPENAI_BASE_URL for another "
+                    "server than OpenAI's"
+                )
+            # servers on one's own machine ask for no key, the client does
+            return openai.OpenAI(
+                api_key="none", max_retries=self.retries, timeout=self.timeout
+            )
+        return openai.OpenAI(max_retries=self.retries, timeout=self.timeout)
+
+    def _reason(self, error: Exception) -> str:
+        """One line: which endpoint, what it says, and no key."""
+        import openai
+
+        said = " ".join(str(error).split())[:300]
+        if isinstance(error, openai.APITimeoutError):
+            said = f"no reply within {self.timeout:g} s"
+        elif isinstance(error, openai.APIConnectionError):
+            said = f"no connection ({error.__cause__ or said})"
+        key = os.environ.get("OPENAI_API_KEY")
+        said = said.replace(key, "<key>") if key else said
+        said = re.sub(r"\bsk-[\w*-]+", "<key>", said)
+        return f"{self.client.base_url}: {said}, after {self.retries + 1} tries at most"

@@ -1,0 +1,95 @@
+"""Files of rationales: JSONL, plain or gzipped, one record a line."""
+
+import gzip
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cotnb.errors import UserError
+from cotnb.rationales.filters import by_teacher
+from cotnb.rationales.generator import from_generator
+from cotnb.rationales.record import NEEDED, Rationale, read_row
+from cotnb.tasks.example import Example
+
+
+@dataclass(frozen=True)
+class RationaleFile:
+    """The rationales of a file and the numbers of its malformed lines, skipped."""
+
+    rationales: list[Rationale]
+    malformed_lines: list[int]
+
+
+def teacher_rationales(
+    examples: Sequence[Example],
+    rationale_file: str = "",
+    teacher: str = "",
+    style: str = "",
+) -> list[Rationale]:
+    """A teacher's rationales for examples: of a file, or without one the exact ones.
+
+    Malformed lines of the file are told of in a line.
+    """
+    if not rationale_file:
+        return from_generator(examples)
+    read = from_file(rationale_file)
+    if skipped := read.malformed_lines:
+        shown = ", ".join(map(str, skipped[:10])) + (", …" if len(skipped) > 10 else "")
+        print(f"{rationale_file}: {len(skipped)} malformed lines skipped: {shown}")
+    return by_teacher(read.rationales, teacher, style)
+
+
+def from_file(path: str | Path) -> RationaleFile:
+    """A JSONL or JSONL.gz file of rationales, one object a line.
+
+    Fields: question, rationale, prediction, answer, teacher, style; `correct` where it
+    is not given is prediction == answer. Rows of split "test" are left out. Malformed
+    lines are skipped and their numbers (from 1) kept. Raises UserError where the file
+    is not there or no line of it is a rationale.
+    """
+    path = find_file(str(path))
+    rationales, malformed = [], []
+    opener = gzip.open if path.suffix == ".gz" else open
+    try:
+        with opener(path, "rt", encoding="utf-8") as lines:
+            for number, line in enumerate(lines, start=1):
+                try:
+                    row = json.loads(line)
+                    if row.get("split") != "test":
+                        rationales.append(_read(row))
+                except (ValueError, KeyError, TypeError, AttributeError):
+                    malformed.append(number)
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: unreadable ({error}); fetch it again") from error
+    if not rationales:
+        raise UserError(f"{path}: no line holds {', '.join(NEEDED)}")
+    return RationaleFile(rationales, malformed)
+
+
+def _read(row: dict) -> Rationale:
+    rationale = read_row(row)
+    if not rationale.question or not rationale.rationale:
+        raise ValueError("empty question or rationale")
+    return rationale
+
+
+def find_file(name: str) -> Path:
+    """A rationale file by path, or by name in the folder of rationale files.
+
+    That folder is COTNB_RATIONALES, or `rationales` beside the mirror's folder.
+    Raises UserError naming every place that was looked at.
+    """
+    places = [Path(name).expanduser()]
+    if folder := os.environ.get("COTNB_RATIONALES"):
+        places.append(Path(folder).expanduser() / name)
+    if mirror := os.environ.get("COTNB_MIRROR"):
+        places.append(Path(mirror).expanduser().parent / "rationales" / name)
+    for place in places:
+        if place.is_file():
+            return place
+    looked = ", ".join(str(place) for place in places)
+    raise UserError(
+        f"rationale file {name}: not at {looked}; set COTNB_RATIONALES to its folder"
+    )

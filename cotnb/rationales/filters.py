@@ -1,0 +1,78 @@
+"""Which of a teacher's rationales are kept, and which question each belongs to."""
+
+import random
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from cotnb.errors import UserError
+from cotnb.rationales.record import Rationale
+from cotnb.tasks.example import Example
+from cotnb.tasks.verifier import verify
+
+
+def by_teacher(
+    rationales: Iterable[Rationale], teacher: str, style: str
+) -> list[Rationale]:
+    """One teacher's rationales of one style; UserError naming what there is instead."""
+    rationales = list(rationales)
+    chosen = [r for r in rationales if (r.teacher, r.style) == (teacher, style)]
+    if not chosen:
+        there = sorted({f"{r.teacher}/{r.style}" for r in rationales})
+        raise UserError(
+            f"no rationales by {teacher}/{style}; there are {', '.join(there)}"
+        )
+    return chosen
+
+
+def keep_correct(rationales: Iterable[Rationale]) -> list[Rationale]:
+    """The answer filter: rationales that come to the right answer (Ho et al. 2022)."""
+    return [r for r in rationales if r.correct]
+
+
+def keep_verified(
+    rationales: Iterable[Rationale], examples: Iterable[Example]
+) -> list[Rationale]:
+    """Those whose every step holds, by `verify`; of the examples' questions alone."""
+    by_question = {_plain(example.question): example for example in examples}
+    kept = []
+    for r in rationales:
+        example = by_question.get(_plain(r.question))
+        if example and r.correct and not verify(example, r.rationale).error_kind:
+            kept.append(r)
+    return kept
+
+
+def keep_distinct(rationales: Iterable[Rationale]) -> list[Rationale]:
+    """The first of those that differ in case and spacing alone."""
+    kept = {}
+    for r in rationales:
+        key = (_plain(r.question), _plain(r.rationale))
+        kept.setdefault(key, r)
+    return list(kept.values())
+
+
+def match(
+    examples: Sequence[Example],
+    rationales: Iterable[Rationale],
+    per_question: int = 1,
+    seed: int = 0,
+) -> list[tuple[Example, str]]:
+    """(example, rationale) pairs: up to `per_question` for each example.
+
+    Matched by the question's text. Where a question has more, a seeded draw of them;
+    examples without any are left out.
+    """
+    by_question = defaultdict(list)
+    for r in rationales:
+        by_question[_plain(r.question)].append(r.rationale)
+    pairs = []
+    for example in examples:
+        known = by_question.get(_plain(example.question), [])
+        if len(known) > per_question:
+            known = random.Random(f"{seed}/{example.id}").sample(known, per_question)
+        pairs += [(example, rationale) for rationale in known]
+    return pairs
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split()).lower()

@@ -1,0 +1,73 @@
+"""The record that every teacher writes: one solution of one question."""
+
+import re
+from dataclasses import asdict, dataclass, fields
+
+from cotnb.answers import ANSWER_MARK, extract_answer, is_correct
+from cotnb.tasks.example import Example
+
+NEEDED = ("question", "rationale", "prediction", "answer", "teacher", "style")
+_LEADS_IN = re.compile(
+    r"(?:so|thus|hence|therefore)?,?\s*(?:the)?\s*(?:final)?\s*$", re.I
+)
+
+
+@dataclass(frozen=True)
+class Rationale:
+    """One solution that a teacher wrote for a question.
+
+    prediction: the answer that the teacher came to, "" where none could be read.
+    correct: whether it is right. style: how the teacher was asked, such as a level of
+    detail or a paper's recipe. id: the question's. prompt: all that the teacher read.
+    temperature, sample: how it was drawn, and as which of several, from 0.
+    prompt_tokens, new_tokens: what was read and written, 0 where not told.
+    top_logprobs: for each token written, its likeliest ones as (token, natural
+    logarithm of its probability), where they were asked for.
+    """
+
+    question: str
+    rationale: str
+    prediction: str
+    answer: str
+    correct: bool
+    teacher: str
+    style: str
+    id: str = ""
+    prompt: str = ""
+    temperature: float = 0.0
+    sample: int = 0
+    prompt_tokens: int = 0
+    new_tokens: int = 0
+    top_logprobs: list | None = None
+
+    def row(self) -> dict:
+        """The record as JSON holds it, without what was not told."""
+        return {k: v for k, v in asdict(self).items() if v is not None}
+
+
+def read_row(row: dict) -> Rationale:
+    """A record from a JSON object; `correct` is prediction == answer where not given.
+
+    Fields that a record does not have are left out. Raises KeyError and TypeError
+    where a needed one is missing or the row is no object.
+    """
+    known = {f.name for f in fields(Rationale)}
+    values = {key: value for key, value in row.items() if key in known}
+    values |= {field: str(row[field]).strip() for field in NEEDED}
+    correct = row.get("correct", values["prediction"] == values["answer"])
+    return Rationale(**values | {"correct": bool(correct)})
+
+
+def read_reply(text: str, example: Example) -> tuple[str, str, bool]:
+    """What a teacher's text holds: rationale, prediction ("" for none), correct.
+
+    The rationale is what stands before the sentence that states the answer; a text
+    that states none is all rationale.
+    """
+    prediction = extract_answer(text, example.answer_type)
+    correct = is_correct(prediction, example.answer, example.answer_type)
+    rationale, marks = text, list(ANSWER_MARK.finditer(text))
+    if marks:
+        before = text[: marks[-1].start()]
+        rationale = _LEADS_IN.sub("", before) or text
+    return rationale.strip(), prediction or "", correct
