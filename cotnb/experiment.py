@@ -44,13 +44,15 @@ def build_pairs(
     *prompt_formats: str,
     demonstrations: int = 3,
     instruction: bool = False,
+    hinted: bool = False,
     seed: int = 0,
 ) -> list[Pair]:
     """Training pairs of (example, rationale) pairs, in their order.
 
     prompt_formats: one, or several that take turns from pair to pair, as Fu et al. 2023
     mix them. demonstrations: how many a few-shot prompt shows, of `solved` itself,
-    drawn with `seed`. instruction: whether prompts begin with theirs.
+    drawn with `seed`. instruction: whether prompts begin with theirs. hinted: whether
+    they tell the answer, as a teacher's may.
     Raises UserError for a format that there is not, and as `draw_demonstrations` does.
     """
     pairs = []
@@ -59,7 +61,9 @@ def build_pairs(
         shown = ()
         if is_few_shot(prompt_format):
             shown = draw_demonstrations(solved, example, demonstrations, seed)
-        pairs.append(build_pair(example, prompt_format, text, shown, instruction))
+        pairs.append(
+            build_pair(example, prompt_format, text, shown, instruction, hinted)
+        )
     return pairs
 
 

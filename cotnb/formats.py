@@ -127,9 +127,11 @@ def build_pair(
     rationale: str | None = None,
     demonstrations: Sequence[Demonstration] = (),
     instruction: bool = False,
+    hinted: bool = False,
 ) -> Pair:
     """One training pair; CoT formats take `rationale`, or else the example's own.
 
+    hinted: whether the prompt tells the answer, as `build_prompt` says.
     Raises UserError where a CoT format is asked for and no rationale is known.
     """
     if is_cot(prompt_format):
@@ -138,8 +140,14 @@ def build_pair(
             raise UserError(f"{example.id}: {prompt_format} needs a rationale")
     else:
         rationale = None
-    prompt = build_prompt(example.question, prompt_format, demonstrations, instruction)
     answer = stated(example.answer, example.answer_type)
+    prompt = build_prompt(
+        example.question,
+        prompt_format,
+        demonstrations,
+        instruction,
+        answer if hinted else None,
+    )
     return Pair(prompt, build_target(answer, rationale))
 
 

@@ -11,6 +11,7 @@ from cotnb.plots import (
     accuracy_by_size,
     error_kinds,
     pretraining_curve,
+    recipe_yields,
 )
 from cotnb.results import Score, outcomes_frame, split_by_part, tidy
 
@@ -109,6 +110,28 @@ def test_bars_of_errors_add_up():
     ends = [bar.get_x() + bar.get_width() for bar in axes.patches]
     assert max(ends) == pytest.approx(100)
     assert [label.get_text() for label in axes.get_yticklabels()] == ["a", "b"]
+
+
+def test_bars_of_yields_add_up_and_tell_what_is_covered():
+    told = {"questions": 10, "samples": 40, "tokens_written": 2000, "right": 0.5}
+    table = pd.DataFrame(
+        {
+            "fu2023": told | {"covered": 0.8, "wrong_step": 0.2},
+            "kim2023": told | {"covered": 0.5, "wrong_step": None},
+        }
+    ).T
+    axes = _drawn(recipe_yields(table)).axes[0]
+    widths = {
+        bars.get_label(): [bar.get_width() for bar in bars] for bars in axes.containers
+    }
+    assert widths == {
+        "right, every step holds": pytest.approx([40, 0]),
+        "right, steps not checked": pytest.approx([0, 50]),
+        "right, but a step is wrong": pytest.approx([10, 0]),
+        "wrong answer: dropped": pytest.approx([50, 50]),
+    }
+    texts = [text.get_text() for text in axes.texts]
+    assert "80% of questions,\n250 tokens each" in texts
 
 
 def test_a_pretrainings_curve_has_a_line_for_all_that_is_asked():

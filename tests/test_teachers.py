@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from cotnb.errors import UserError
+from cotnb.rationales import tuned_teacher as tuned_teacher_module
 from cotnb.rationales.collecting import Wanted, collect
 from cotnb.rationales.endpoint_teacher import EndpointTeacher
 from cotnb.rationales.local_teacher import LocalTeacher
@@ -27,6 +28,8 @@ from cotnb.rationales.papers import (
 )
 from cotnb.rationales.record import Rationale, read_reply
 from cotnb.rationales.teachers import Asked, Reply, Sampling
+from cotnb.rationales.tuned_teacher import tuned_teacher
+from cotnb.recipes import Recipe
 from cotnb.students import load_student
 from cotnb.tasks import load_task
 
@@ -247,6 +250,19 @@ def test_a_local_teachers_samples_do_not_depend_on_what_else_is_asked(tmp_path):
     for part in (asked[5:9], asked):
         parts = collect(teacher, part, tmp_path / "b.jsonl", SAMPLING, "plain")
     assert parts == whole
+
+
+def test_a_tuned_teacher_has_learnt_to_be_asked_in_three_ways(monkeypatch):
+    """Zero-shot, few-shot, and with the answer told."""
+    given = {}
+    monkeypatch.setattr(
+        tuned_teacher_module, "tune", lambda name, pairs, recipe: given.update(p=pairs)
+    )
+    tuned_teacher("toy-t5", load_task("micro_world", "train", 8), Recipe())
+    prompts = [pair.prompt for pair in given["p"]]
+    assert [prompt.count("Q:") for prompt in prompts] == [1] * 8 + [4] * 16
+    assert [prompt.count("Hint:") for prompt in prompts] == [0] * 16 + [4] * 8
+    assert all("The answer is" in pair.target for pair in given["p"])
 
 
 @pytest.mark.parametrize("name", ["toy-t5", "toy-llama"])

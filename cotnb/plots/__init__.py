@@ -10,6 +10,7 @@ from cotnb.plots.lines import (
 )
 from cotnb.plots.style import FORMAT_LABELS, STYLE
 from cotnb.plots.verdicts import verdict_board
+from cotnb.plots.yields import recipe_yields
 
 __all__ = [
     "FORMAT_LABELS",
@@ -21,5 +22,6 @@ __all__ = [
     "error_kinds",
     "learning_curve",
     "pretraining_curve",
+    "recipe_yields",
     "verdict_board",
 ]

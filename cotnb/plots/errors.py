@@ -2,8 +2,8 @@
 
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 
+from cotnb.plots.stacked import stacked_bars
 from cotnb.plots.style import ERROR_KINDS, WIDTH, Drawing, frame_text, look, nothing_yet
 
 
@@ -21,28 +21,8 @@ def error_kinds(
         height = 1.5 + 0.45 * len(shares)
         figure = Drawing(figsize=(WIDTH, height), layout="constrained")
         axes = figure.subplots()
-        left = pd.Series(0.0, index=shares.index)
-        for kind, (label, colour, hatch) in ERROR_KINDS.items():
-            share = 100 * shares.get(kind, pd.Series(0.0, index=shares.index))
-            bars = axes.barh(
-                range(len(shares)),
-                share,
-                left=left,
-                height=0.7,
-                color=colour,
-                hatch=hatch,
-                label=label,
-            )
-            texts = [f"{value:.0f}%" if value >= 6 else "" for value in share]
-            dark = {"color": "white"} if kind == "right" else {}
-            axes.bar_label(bars, texts, label_type="center", fontsize=8, **dark)
-            left = left + share
-        axes.set_yticks(range(len(shares)), shares.index)
-        axes.invert_yaxis()
-        axes.set_xlim(0, 100)
-        axes.xaxis.set_major_formatter(PercentFormatter(decimals=0))
+        stacked_bars(axes, shares, ERROR_KINDS)
         axes.set_xlabel("share of questions")
-        axes.grid(False, axis="y")
         figure.legend(loc="outside lower center", ncols=5, frameon=False)
         frame_text(figure, title, "")
     return figure
