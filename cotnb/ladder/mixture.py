@@ -83,11 +83,19 @@ def _bbh_without_options(rng, count: int, seed: int) -> Iterator[Pair]:
 
 def _look_ups(rng, count: int, seed: int) -> Iterator[Pair]:
     """What stands beside a word in a row or a table, asked openly."""
+    yield from map(_opened, _looked_up(count, _seed(seed, "look_ups")))
+
+
+def _look_up_choices(rng, count: int, seed: int) -> Iterator[Pair]:
+    """Which letter has what stands beside a word: two look-ups in a row."""
+    for example in _looked_up(count, _seed(seed, "look_up_choices")):
+        yield _answered(rng, example)
+
+
+def _looked_up(count: int, seed: int) -> Iterator[Example]:
     a_task = -(-count // len(_LOOK_UPS))
     for task in _LOOK_UPS:
-        seeded = _seed(seed, "look_ups")
-        for example in load_micro_bbh(task, "train", a_task, seeded, difficulty=[1]):
-            yield _opened(example)
+        yield from load_micro_bbh(task, "train", a_task, seed, difficulty=[1])
 
 
 def _choices(rng, count: int, seed: int) -> Iterator[Pair]:
@@ -252,13 +260,22 @@ MIXTURE = {
     "one_step_few_shot": Part(0.02, _one_step_few_shot),
     "gaps": Part(0.05, _gaps),
 }
-# How many shards are drawn from which parts before the mixture: a small student finds
+# How many shards are drawn from which parts before the mixture. A small student finds
 # how to look a word up within 400 steps if it meets little else, and in thousands of
-# the mixture's. So with choices of a letter, which look up what was looked up.
+# the mixture's; so with looking up what was looked up, which most choices of a letter
+# ask for, once it can do the first.
 FIRST_STAGES = (
     (8, {"letters": Part(0.40, _letters), "look_ups": Part(0.60, _look_ups)}),
     (
-        24,
+        10,
+        {
+            "letters": Part(0.10, _letters),
+            "look_ups": Part(0.20, _look_ups),
+            "look_up_choices": Part(0.70, _look_up_choices),
+        },
+    ),
+    (
+        14,
         {
             "letters": Part(0.10, _letters),
             "micro_bbh_without_options": Part(0.30, _bbh_without_options),
