@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 
 import pytest
 
@@ -16,6 +17,7 @@ from cotnb.rationales import (
     match,
 )
 from cotnb.tasks import load_task
+from cotnb.tasks.verifier import verify
 
 ROW = {
     "question": "One and one?",
@@ -82,6 +84,29 @@ def test_the_generator_errs_at_its_rate_and_the_filter_finds_it():
     for r in taught:
         assert extract_answer(r.rationale, "number") == r.prediction
     assert len(keep_correct(from_generator(examples))) == 400
+
+
+def test_voices_word_the_same_equations_in_other_ways():
+    examples = load_task("micro_world", "train", 300)
+    exact, several = from_generator(examples), from_generator(examples, voices=4)
+    assert from_generator(examples, voices=1) == exact
+    assert several == from_generator(examples, voices=4)
+    assert several != from_generator(examples, voices=4, seed=1)
+    equation = re.compile(r"\d+ [-+*/] \d+ = \d+")
+    for example, one, other in zip(examples, exact, several, strict=True):
+        assert equation.findall(one.rationale) == equation.findall(other.rationale)
+        assert not verify(example, other.rationale).error_kind
+    assert (
+        sum(a.rationale == b.rationale for a, b in zip(exact, several, strict=True))
+        < 60
+    )
+    steps = " ".join(r.rationale for r in several)
+    for told in (", so ", ", as ", "First ", "Then ", "In the end "):
+        assert told in steps
+    with pytest.raises(UserError, match="voices=5: expected 1 to 4"):
+        from_generator(examples, voices=5)
+    with pytest.raises(UserError, match="one wording"):
+        from_generator(load_task("micro_bbh_navigate", "train", 3), voices=2)
 
 
 def test_match_is_by_question_and_draws_with_the_seed():

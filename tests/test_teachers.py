@@ -258,7 +258,8 @@ def test_a_tuned_teacher_has_learnt_to_be_asked_in_three_ways(monkeypatch):
     monkeypatch.setattr(
         tuned_teacher_module, "tune", lambda name, pairs, recipe: given.update(p=pairs)
     )
-    tuned_teacher("toy-t5", load_task("micro_world", "train", 8), Recipe())
+    solved = [(e, e.rationale) for e in load_task("micro_world", "train", 8)]
+    tuned_teacher("toy-t5", solved, Recipe())
     prompts = [pair.prompt for pair in given["p"]]
     assert [prompt.count("Q:") for prompt in prompts] == [1] * 8 + [4] * 16
     assert [prompt.count("Hint:") for prompt in prompts] == [0] * 16 + [4] * 8

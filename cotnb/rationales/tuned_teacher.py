@@ -11,16 +11,15 @@ from cotnb.training import tune
 
 def tuned_teacher(
     student: str,
-    examples: Sequence[Example],
+    solved: Sequence[tuple[Example, str]],
     recipe: Recipe,
     demonstrations: int = 3,
 ) -> LocalTeacher:
     """A local teacher that can be asked with demonstrations, without, and with hints.
 
-    examples: with exact solutions; each is learnt in the three ways. The recipe decides
-    how good a teacher it is. Raises what `build_pairs` and `tune` raise.
+    solved: (example, rationale) pairs; each is learnt in the three ways. The recipe
+    decides how good a teacher it is. Raises what `build_pairs` and `tune` raise.
     """
-    solved = [(example, example.rationale) for example in examples]
     shown = {"demonstrations": demonstrations, "seed": recipe.seed}
     pairs = [
         *build_pairs(solved, "zero_shot_cot"),
