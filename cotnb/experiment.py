@@ -1,5 +1,6 @@
 """What every notebook does with students and test sets, in few lines."""
 
+import random
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -65,6 +66,20 @@ def build_pairs(
             build_pair(example, prompt_format, text, shown, instruction, hinted)
         )
     return pairs
+
+
+def repeated(pairs: Sequence[Pair], count: int, seed: int) -> list[Pair]:
+    """`count` pairs: all of them in one order after another, the last one cut short.
+
+    So that tunings on more and on fewer pairs take equally many optimiser steps.
+    Raises UserError where there are none.
+    """
+    if not pairs:
+        raise UserError("no pairs to tune on: ask the teacher for more, or filter less")
+    rng, drawn = random.Random(seed), []
+    while len(drawn) < count:
+        drawn += rng.sample(pairs, len(pairs))
+    return drawn[:count]
 
 
 def general_pairs(count: int, seed: int) -> list[Pair]:

@@ -6,8 +6,8 @@ import json
 import pytest
 
 from cotnb.errors import UserError
-from cotnb.experiment import build_pairs, error_shares, general_pairs
-from cotnb.formats import COT_INSTRUCTION, COT_TRIGGER, PROMPT_FORMATS
+from cotnb.experiment import build_pairs, error_shares, general_pairs, repeated
+from cotnb.formats import COT_INSTRUCTION, COT_TRIGGER, PROMPT_FORMATS, Pair
 from cotnb.gpt3_solutions import load_gpt3_solutions
 from cotnb.rationales import from_generator, match
 from cotnb.tasks import load_task
@@ -68,3 +68,15 @@ def test_gpt3s_solutions_are_read_and_another_file_is_refused(tmp_path):
     for wrong in (other, tmp_path / "none.jsonl"):
         with pytest.raises(UserError, match=r"example_model_solutions\.jsonl"):
             load_gpt3_solutions(wrong)
+
+
+def test_pairs_are_repeated_whole_orders_at_a_time():
+    pairs = [Pair(str(n), "") for n in range(5)]
+    drawn = repeated(pairs, 12, seed=0)
+    assert len(drawn) == 12 and drawn == repeated(pairs, 12, seed=0)
+    assert drawn != repeated(pairs, 12, seed=1)
+    for begin in (0, 5):
+        assert sorted(p.prompt for p in drawn[begin : begin + 5]) == list("01234")
+    assert len(set(drawn[10:])) == 2
+    with pytest.raises(UserError, match="no pairs to tune on"):
+        repeated([], 3, seed=0)

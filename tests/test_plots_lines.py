@@ -6,6 +6,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from cotnb.ladder.pretraining import ASKED
 from cotnb.plots import (
+    accuracy_by_amount,
     accuracy_by_checkpoint,
     accuracy_by_number_of_steps,
     accuracy_by_size,
@@ -82,6 +83,22 @@ def test_accuracy_by_checkpoint_begins_before_tuning():
     assert len(lines) == 2
     assert all(line[0] == (0, pytest.approx(10)) for line in lines)
     assert sorted(line[-1][1] for line in lines) == pytest.approx([30, 50])
+
+
+def test_accuracy_by_amount_reads_it_from_the_condition():
+    scores = [
+        _score("small", right, condition=f"{name}_{amount}")
+        for name, rights in (("diverse", (2, 5, 6)), ("fewer_questions", (2, 1, 0)))
+        for amount, right in zip((1, 4, 16), rights, strict=True)
+    ]
+    scores.append(_score("small", 9, condition="before_tuning", step=0))
+    frame = tidy(_record(scores))
+    [axes] = _drawn(accuracy_by_amount(frame, "rationales a question")).axes
+    lines = sorted(_points(axes).values())
+    assert [[x for x, _ in line] for line in lines] == [[1, 4, 16]] * 2
+    assert [line[-1][1] for line in lines] == pytest.approx([0, 60])
+    ticks = [label.get_text() for label in axes.get_xticklabels()]
+    assert ticks == ["1", "4", "16"]
 
 
 def test_many_panels_are_wrapped_and_empty_ones_hidden():

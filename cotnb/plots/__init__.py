@@ -4,6 +4,7 @@ from cotnb.plots.conditions import accuracy_by_condition
 from cotnb.plots.curves import learning_curve, pretraining_curve
 from cotnb.plots.errors import error_kinds
 from cotnb.plots.lines import (
+    accuracy_by_amount,
     accuracy_by_checkpoint,
     accuracy_by_number_of_steps,
     accuracy_by_size,
@@ -15,6 +16,7 @@ from cotnb.plots.yields import recipe_yields
 __all__ = [
     "FORMAT_LABELS",
     "STYLE",
+    "accuracy_by_amount",
     "accuracy_by_checkpoint",
     "accuracy_by_condition",
     "accuracy_by_number_of_steps",

@@ -108,6 +108,32 @@ def accuracy_by_checkpoint(
     return _draw(pooled, "step", "optimiser steps", title, finish)
 
 
+def accuracy_by_amount(
+    frame: pd.DataFrame, label: str, title: str = "Accuracy by the amount of data"
+) -> Figure:
+    """Accuracy over an amount that conditions name, "diverse_16" for one; log scale.
+
+    frame: tidy scores; a line is the part of its condition before the amount, a panel a
+    task. label: what the amount is of. Other conditions are left out.
+    """
+    if frame.empty:
+        return nothing_yet(title)
+    pooled = pool_seeds(frame[frame["condition"].str.contains(r"_\d+$")])
+    named = pooled["condition"].str.extract(r"(?P<condition>.+)_(?P<amount>\d+)$")
+    pooled = pooled.assign(
+        condition=named["condition"],
+        amount=named["amount"].astype(int),
+        panel=pooled["task"].map(task_label),
+    )
+
+    def finish(axes: Axes, rows: pd.DataFrame) -> None:
+        axes.set_xscale("log", base=2)
+        axes.xaxis.set_major_locator(FixedLocator(sorted(rows["amount"].unique())))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
+
+    return _draw(pooled, "amount", label, title, finish)
+
+
 def _with_beginnings(frame: pd.DataFrame) -> pd.DataFrame:
     before = frame["condition"] == "before_tuning"
     beginnings = []
