@@ -32,10 +32,8 @@ STYLE = {
     "cot_replay": Style("CoT tuning, 10% general data", "#D55E00", "X", "--"),
     "cot_lora": Style("CoT tuning, LoRA", "#222222", "*", "||"),
     # each with an amount after it, as in "diverse_16"
-    "diverse": Style("all questions, so many rationales each", "#0072B2", "o", ""),
-    "fewer_questions": Style(
-        "so many each, for fewer questions", "#E69F00", "^", "////"
-    ),
+    "diverse": Style("all questions, so many rationales each", "#332288", "H", "oo"),
+    "fewer_questions": Style("so many each, for fewer questions", "#999933", "<", "OO"),
 }
 FORMAT_LABELS = {
     "few_shot_cot": "few-shot CoT",
