@@ -32,7 +32,7 @@ class Recipe:
     clip: float = 1.0
     precision: str = "bf16"
     lora_rank: int = 16
-    max_length: int = 512
+    max_length: int = 1024
     seed: int = 0
 
     def __post_init__(self):

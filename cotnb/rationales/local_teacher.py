@@ -22,7 +22,8 @@ class LocalTeacher:
 
     @property
     def name(self) -> str:
-        return self.student.name
+        """The student's, and which weights: another tuning is another teacher."""
+        return f"{self.student.name}-{self.student.fingerprint[:8]}"
 
     def replies(
         self, asked: Sequence[Asked], sampling: Sampling
