@@ -46,6 +46,7 @@ class Endpoint(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.statuses, self.delay = statuses, delay
         self.paid, self.tries = Counter(), 0
+        self.counting = threading.Lock()  # requests come side by side
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     @property
@@ -56,13 +57,15 @@ class Endpoint(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.tries += 1
+        with self.server.counting:
+            self.server.tries += 1
+            status = self.server.statuses(self.server.tries)
         time.sleep(self.server.delay)
-        status = self.server.statuses(self.server.tries)
         body = {"error": {"message": f"refused {self.headers['Authorization']}"}}
         if status == 200:
             prompt = asked["messages"][0]["content"]
-            self.server.paid[prompt, asked["seed"]] += 1
+            with self.server.counting:
+                self.server.paid[prompt, asked["seed"]] += 1
             body = {
                 "id": "1",
                 "object": "chat.completion",
