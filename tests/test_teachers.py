@@ -140,9 +140,12 @@ def test_a_reply_is_a_rationale_an_answer_and_what_it_cost(endpoint, tmp_path, c
     assert [row["id"] for row in lines(path)].count(asked[0].example.id) == 2
     assert collect(EndpointTeacher("m"), asked, path, SAMPLING, "plain") == got
     assert sum(server.paid.values()) == 10
-    warmer = replace(SAMPLING, temperature=1.0)
-    collect(EndpointTeacher("m"), asked[:2], path, warmer, "plain")
-    assert sum(server.paid.values()) == 12
+    others = [{"temperature": 1.0}, {"max_new_tokens": 32}, {"top_logprobs": 5}]
+    for paid, other in enumerate(others, start=1):
+        for _ in range(2):
+            sampling = replace(SAMPLING, **other)
+            collect(EndpointTeacher("m"), asked[:2], path, sampling, "plain")
+            assert sum(server.paid.values()) == 10 + 2 * paid
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -42,8 +42,8 @@ def collect(
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(f"{path}.lock", timeout=0):
-            kept = {_key(r): r for r in _read_kept(path)}
-            keys = [_wanted_key(teacher, w, sampling, style) for w in wanted]
+            kept = {_key(r): r for r in _read_kept(path) if _serves(r, sampling)}
+            keys = [_key(_unwritten(teacher, w, sampling, style)) for w in wanted]
             missing = {k: w for k, w in zip(keys, wanted, strict=True) if k not in kept}
             before = len(set(keys)) - len(missing)
             new = _ask(teacher, list(missing.values()), path, sampling, style)
@@ -90,41 +90,47 @@ def _ask(
 def _judge(
     teacher: Teacher, wanted: Wanted, reply: Reply, sampling: Sampling, style: str
 ) -> Rationale:
-    example = wanted.example
-    rationale, prediction, correct = read_reply(reply.text, example)
-    return Rationale(
-        question=example.question,
+    rationale, prediction, correct = read_reply(reply.text, wanted.example)
+    return replace(
+        _unwritten(teacher, wanted, sampling, style),
         rationale=rationale,
         prediction=prediction,
-        answer=example.answer,
         correct=correct,
-        teacher=teacher.name,
-        style=style,
-        id=example.id,
-        prompt=wanted.asked.prompt,
-        temperature=sampling.temperature,
-        sample=wanted.asked.sample,
         prompt_tokens=reply.prompt_tokens,
         new_tokens=reply.new_tokens,
         top_logprobs=reply.top_logprobs,
     )
 
 
+def _unwritten(
+    teacher: Teacher, wanted: Wanted, sampling: Sampling, style: str
+) -> Rationale:
+    """The record of a sample as far as it is known before it is written."""
+    return Rationale(
+        question=wanted.example.question,
+        rationale="",
+        prediction="",
+        answer=wanted.example.answer,
+        correct=False,
+        teacher=teacher.name,
+        style=style,
+        id=wanted.example.id,
+        prompt=wanted.asked.prompt,
+        temperature=sampling.temperature,
+        max_new_tokens=sampling.max_new_tokens,
+        sample=wanted.asked.sample,
+    )
+
+
 def _key(r: Rationale) -> tuple:
     """What makes a sample itself: asked for again, it is not paid again."""
-    return r.teacher, r.style, r.id, r.prompt, r.temperature, r.sample
+    how = (r.temperature, r.max_new_tokens, r.sample)
+    return r.teacher, r.style, r.id, r.prompt, *how
 
 
-def _wanted_key(teacher: Teacher, w: Wanted, sampling: Sampling, style: str) -> tuple:
-    asked = w.asked
-    return (
-        teacher.name,
-        style,
-        w.example.id,
-        asked.prompt,
-        sampling.temperature,
-        asked.sample,
-    )
+def _serves(kept: Rationale, sampling: Sampling) -> bool:
+    """Whether it tells log-probabilities where they are asked for."""
+    return not sampling.top_logprobs or kept.top_logprobs is not None
 
 
 def _read_kept(path: Path) -> Iterable[Rationale]:

@@ -85,15 +85,16 @@ class EndpointTeacher:
         )
         choice = answer.choices[0] if answer.choices else None
         told = getattr(choice, "logprobs", None)
-        likeliest = told and [
+        likeliest = [
             [(top.token, top.logprob) for top in token.top_logprobs]
-            for token in told.content or ()
+            for token in (told and told.content) or ()
         ]
         return Reply(
             text=(choice and choice.message.content) or "",
             prompt_tokens=answer.usage.prompt_tokens if answer.usage else 0,
             new_tokens=answer.usage.completion_tokens if answer.usage else 0,
-            top_logprobs=likeliest or None,
+            # an endpoint that tells none has answered all the same
+            top_logprobs=likeliest if sampling.top_logprobs else None,
         )
 
     @cached_property

@@ -19,7 +19,8 @@ class Rationale:
     prediction: the answer that the teacher came to, "" where none could be read.
     correct: whether it is right. style: how the teacher was asked, such as a level of
     detail or a paper's recipe. id: the question's. prompt: all that the teacher read.
-    temperature, sample: how it was drawn, and as which of several, from 0.
+    temperature, max_new_tokens, sample: how it was drawn, how long it might have grown
+    (0 where not told), and as which of several, from 0.
     prompt_tokens, new_tokens: what was read and written, 0 where not told.
     top_logprobs: for each token written, its likeliest ones as (token, natural
     logarithm of its probability), where they were asked for.
@@ -35,6 +36,7 @@ class Rationale:
     id: str = ""
     prompt: str = ""
     temperature: float = 0.0
+    max_new_tokens: int = 0
     sample: int = 0
     prompt_tokens: int = 0
     new_tokens: int = 0
