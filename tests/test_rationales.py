@@ -14,8 +14,10 @@ from cotnb.rationales import (
     from_generator,
     keep_correct,
     keep_distinct,
+    keep_verified,
     match,
 )
+from cotnb.rationales.record import Rationale
 from cotnb.tasks import load_task
 from cotnb.tasks.verifier import verify
 
@@ -84,6 +86,53 @@ def test_the_generator_errs_at_its_rate_and_the_filter_finds_it():
     for r in taught:
         assert extract_answer(r.rationale, "number") == r.prediction
     assert len(keep_correct(from_generator(examples))) == 400
+
+
+@pytest.mark.parametrize("voices", [1, 4])
+def test_hidden_errors_are_right_answers_by_two_wrong_steps(voices):
+    examples = load_task("micro_world_multi_step", "train", 400)
+    asked = {"error_rate": 0.25, "seed": 1, "voices": voices}
+    taught = from_generator(examples, **asked, hidden_error_rate=0.4)
+    assert taught == from_generator(examples, **asked, hidden_error_rate=0.4)
+    right, sound = keep_correct(taught), keep_verified(taught, examples)
+    assert 0.68 < len(right) / len(taught) < 0.82
+    assert 0.52 < len(sound) / len(right) < 0.68
+    by_question = {example.question: example for example in examples}
+    for r in right:
+        found = verify(by_question[r.question], r.rationale)
+        assert found.answer_correct
+        if r not in sound:
+            false = [e for e in found.equations if not e.correct]
+            assert found.error_kind == "wrong_calculation" and len(false) == 2
+            assert false[0].result in false[1].operands and false[0].result > 0
+
+
+def test_hidden_errors_need_two_steps_and_leave_the_others_as_they_were():
+    short = load_task("micro_world_1_step", "train", 50)
+    exact = [r.rationale for r in from_generator(short)]
+    assert exact == [r.rationale for r in from_generator(short, hidden_error_rate=1.0)]
+    long = load_task("micro_world_multi_step", "train", 50)
+    hidden = from_generator(long, hidden_error_rate=1.0)
+    assert len(keep_correct(hidden)) == 50 and not keep_verified(hidden, long)
+    wrong = from_generator(long, error_rate=1.0)
+    assert wrong == from_generator(long, error_rate=1.0, hidden_error_rate=1.0)
+
+
+def test_what_is_taught_as_written_has_the_teachers_wrong_answers():
+    examples = load_task("micro_world", "train", 40)
+    taught = from_generator(examples, error_rate=0.5)
+    pairs = match(examples, taught, as_written=True)
+    assert [e.answer for e, _ in pairs] == [r.prediction for r in taught]
+    assert [e.answer for e, _ in match(examples, taught)] == [
+        e.answer for e in examples
+    ]
+    sure, unsure = examples[:2]
+    told = [
+        Rationale(e.question, "Well.", prediction, e.answer, right, "ada", "plain")
+        for e, prediction, right in ((sure, "", False), (unsure, "7.0", True))
+    ]
+    assert match(examples, told, as_written=True) == [(unsure, "Well.")]
+    assert len(match(examples, told)) == 2
 
 
 def test_voices_word_the_same_equations_in_other_ways():

@@ -3,6 +3,7 @@
 import random
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from cotnb.errors import UserError
 from cotnb.rationales.record import Rationale
@@ -56,21 +57,28 @@ def match(
     rationales: Iterable[Rationale],
     per_question: int = 1,
     seed: int = 0,
+    as_written: bool = False,
 ) -> list[tuple[Example, str]]:
     """(example, rationale) pairs: up to `per_question` for each example.
 
     Matched by the question's text. Where a question has more, a seeded draw of them;
-    examples without any are left out.
+    examples without any are left out. as_written: whether a wrong rationale's example
+    gets the teacher's wrong answer, as it does where nobody checks; wrong ones without
+    any answer are then left out.
     """
     by_question = defaultdict(list)
     for r in rationales:
-        by_question[_plain(r.question)].append(r.rationale)
+        if not as_written or r.correct or r.prediction:
+            by_question[_plain(r.question)].append(r)
     pairs = []
     for example in examples:
         known = by_question.get(_plain(example.question), [])
         if len(known) > per_question:
             known = random.Random(f"{seed}/{example.id}").sample(known, per_question)
-        pairs += [(example, rationale) for rationale in known]
+        for r in known:
+            mended = r.correct or not as_written
+            told = example if mended else replace(example, answer=r.prediction)
+            pairs.append((told, r.rationale))
     return pairs
 
 
