@@ -9,6 +9,7 @@ from cotnb.files import write_whole
 from cotnb.plots import (
     FORMAT_LABELS,
     STYLE,
+    accuracy_by_amount,
     accuracy_by_condition,
     verdict_board,
 )
@@ -119,7 +120,13 @@ def save_figures(results: Path, profile: str) -> list[Path]:
     papers = read_papers(results)
     for (notebook, student), own in scores.groupby(["notebook", "student"]):
         name = f"accuracy-{notebook}-{Path(student).name}"
-        figures[name] = accuracy_by_condition(own, papers, _title(claims, notebook))
+        title = _title(claims, notebook)
+        with_amount = own["condition"].str.contains(r"_\d+$")
+        if not with_amount.all():
+            plain = own[~with_amount]
+            figures[name] = accuracy_by_condition(plain, papers, title)
+        if with_amount.any():
+            figures[f"{name}-by-amount"] = accuracy_by_amount(own, "rationales", title)
     paths = []
     for name, figure in figures.items():
         paths.append(folder / f"{name}.png")
