@@ -20,6 +20,7 @@ from cotnb.formats import STOP_TEXT, build_prompt, draw_demonstrations, is_few_s
 from cotnb.memory import keep_freed_memory
 from cotnb.paths import cache_folder
 from cotnb.progress import Progress
+from cotnb.rationales.record import Rationale
 from cotnb.results import Score
 from cotnb.students import Student
 from cotnb.tasks.example import Example
@@ -98,7 +99,7 @@ def prompts_for(examples, asking: Asking, pool=()) -> list[str]:
 
 def score(
     student: Student,
-    predictions: Sequence[Prediction],
+    predictions: Sequence[Prediction | Rationale],
     *,
     task: str,
     condition: str,
@@ -106,7 +107,10 @@ def score(
     prompt_format: str,
     step: int,
 ) -> Score:
-    """The tidy record of predictions: one character a question, and a hash of them."""
+    """The tidy record of predictions: one character a question, and a hash of them.
+
+    A student that teaches is scored by the rationales that it wrote.
+    """
     asked = "\n".join(f"{p.id}\t{p.question}" for p in predictions)
     return Score(
         student=student.name,

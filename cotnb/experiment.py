@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from cotnb.errors import UserError
 from cotnb.evaluation import Asking, ask, save_predictions, score
@@ -16,6 +17,8 @@ from cotnb.students import Student
 from cotnb.tasks import Example, load_task
 from cotnb.tasks.verifier import verify
 from cotnb.training import tunings_asked
+
+T = TypeVar("T")
 
 
 def load_test_sets(
@@ -66,6 +69,16 @@ def build_pairs(
             build_pair(example, prompt_format, text, shown, instruction, hinted)
         )
     return pairs
+
+
+def take(solved: Sequence[T], count: int) -> Sequence[T]:
+    """The first `count`; UserError where there are fewer, so that none goes unsaid."""
+    if len(solved) < count:
+        raise UserError(
+            f"{count} rationales wanted, {len(solved)} there: ask the teacher about "
+            "more questions, or want fewer"
+        )
+    return solved[:count]
 
 
 def repeated(pairs: Sequence[Pair], count: int, seed: int) -> list[Pair]:

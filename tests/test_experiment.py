@@ -6,7 +6,13 @@ import json
 import pytest
 
 from cotnb.errors import UserError
-from cotnb.experiment import build_pairs, error_shares, general_pairs, repeated
+from cotnb.experiment import (
+    build_pairs,
+    error_shares,
+    general_pairs,
+    repeated,
+    take,
+)
 from cotnb.formats import COT_INSTRUCTION, COT_TRIGGER, PROMPT_FORMATS, Pair
 from cotnb.gpt3_solutions import load_gpt3_solutions
 from cotnb.rationales import from_generator, match
@@ -80,3 +86,9 @@ def test_pairs_are_repeated_whole_orders_at_a_time():
     assert len(set(drawn[10:])) == 2
     with pytest.raises(UserError, match="no pairs to tune on"):
         repeated([], 3, seed=0)
+
+
+def test_fewer_than_are_wanted_are_not_taken_for_as_many(solved):
+    assert take(solved, 3) == solved[:3] and len(take(solved, 24)) == 24
+    with pytest.raises(UserError, match="25 rationales wanted, 24 there"):
+        take(solved, 25)

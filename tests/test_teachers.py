@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from cotnb.errors import UserError
+from cotnb.evaluation import score
 from cotnb.rationales import tuned_teacher as tuned_teacher_module
 from cotnb.rationales.collecting import Wanted, collect
 from cotnb.rationales.endpoint_teacher import EndpointTeacher
@@ -257,6 +258,19 @@ def test_a_local_teachers_samples_do_not_depend_on_what_else_is_asked(tmp_path):
     for part in (asked[5:9], asked):
         parts = collect(teacher, part, tmp_path / "b.jsonl", SAMPLING, "plain")
     assert parts == whole
+
+
+def test_a_teacher_is_scored_by_what_it_wrote(tmp_path):
+    teacher = LocalTeacher(load_student("toy-t5"))
+    written = collect(teacher, wanted(4), tmp_path / "r.jsonl", SAMPLING, "plain")
+    written[2] = replace(written[2], correct=True)
+    told = {"task": "rationales", "seed": 3, "prompt_format": "few_shot_cot", "step": 0}
+    scores = [
+        score(teacher.student, rs, condition="hinted", **told)
+        for rs in (written, written[::-1])
+    ]
+    assert [s.outcomes for s in scores] == ["0010", "0100"]
+    assert scores[0].questions != scores[1].questions
 
 
 def test_a_tuned_teacher_has_learnt_to_be_asked_in_three_ways(monkeypatch):
