@@ -31,9 +31,18 @@ STYLE = {
     "cot_instruction": Style("CoT tuning, instructed", "#56B4E9", "v", ".."),
     "cot_replay": Style("CoT tuning, 10% general data", "#D55E00", "X", "--"),
     "cot_lora": Style("CoT tuning, LoRA", "#222222", "*", "||"),
-    # each with an amount after it, as in "diverse_16"
+    # these four with an amount after it, as in "diverse_16"
     "diverse": Style("all questions, so many rationales each", "#332288", "H", "oo"),
     "fewer_questions": Style("so many each, for fewer questions", "#999933", "<", "OO"),
+    "right": Style("right rationales alone", "#117733", ">", "++"),
+    "with_wrong": Style("with wrong ones among them", "#882255", "p", "**"),
+    "unfiltered": Style("unfiltered rationales", "#CC6677", "x", "///"),
+    "answer_filtered": Style("right answers alone", "#DDCC77", "d", "\\\\\\"),
+    "step_verified": Style("right steps alone", "#44AA99", "8", "..."),
+    "template_split": Style("tuned on one set of templates", "#88CCEE", "h", "---"),
+    "random_split": Style("tuned on both sets of templates", "#AA4499", "1", "xxx"),
+    "unhinted": Style("teacher not told the answer", "#6699CC", "2", "oo-"),
+    "hinted": Style("teacher told the answer", "#661100", "3", "|||"),
 }
 FORMAT_LABELS = {
     "few_shot_cot": "few-shot CoT",
@@ -56,6 +65,7 @@ TASK_LABELS = {
     "micro_world": "micro-world",
     "micro_bbh": "micro-BBH",
     "micro_world_multi_step": "micro-world, 2 to 6 steps",
+    "micro_world_multi_step_ood": "2 to 6 steps, unseen templates",
     "micro_world_1_step": "micro-world, 1 step",
     "micro_world_ood": "micro-world, unseen templates",
 }
