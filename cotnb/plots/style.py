@@ -65,7 +65,7 @@ TASK_LABELS = {
     "micro_world": "micro-world",
     "micro_bbh": "micro-BBH",
     "micro_world_multi_step": "micro-world, 2 to 6 steps",
-    "micro_world_multi_step_ood": "2 to 6 steps, unseen templates",
+    "micro_world_multi_step_ood": "2 to 6 steps, new templates",
     "teachers_rationales": "the teacher's own answers",
     "micro_world_1_step": "micro-world, 1 step",
     "micro_world_ood": "micro-world, unseen templates",
