@@ -139,3 +139,9 @@ def test_styles_are_distinct_and_every_format_has_a_label():
     assert len({style.colour for style in STYLE.values()}) == len(STYLE)
     assert len({style.marker for style in STYLE.values()}) == len(STYLE)
     assert set(FORMAT_LABELS) == set(PROMPT_FORMATS)
+
+
+def test_every_style_can_be_drawn_as_a_bar():
+    frame = pd.concat([_scores(condition) for condition in STYLE])
+    marks = [line.get_marker() for line in accuracy_by_condition(frame).axes[0].lines]
+    assert {style.marker for style in STYLE.values()} <= set(marks)

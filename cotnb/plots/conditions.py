@@ -94,11 +94,11 @@ def _draw_bars(axes: Axes, scores: pd.DataFrame, pooled: pd.DataFrame, rows) -> 
     last = scores.sort_values("step").groupby(["condition", "prompt_format", "seed"])
     for one in last.tail(1).itertuples():
         y = rows.index((one.condition, one.prompt_format))
-        marker = STYLE[one.condition].marker
         axes.plot(
             100 * one.accuracy,
             y + 0.2,
-            marker,
+            marker=STYLE[one.condition].marker,
+            linestyle="none",
             color="white",
             markeredgecolor="black",
             markersize=4,

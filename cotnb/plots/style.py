@@ -36,13 +36,15 @@ STYLE = {
     "fewer_questions": Style("so many each, for fewer questions", "#999933", "<", "OO"),
     "right": Style("right rationales alone", "#117733", ">", "++"),
     "with_wrong": Style("with wrong ones among them", "#882255", "p", "**"),
-    "unfiltered": Style("unfiltered rationales", "#CC6677", "x", "///"),
+    "unfiltered": Style("unfiltered rationales", "#CC6677", r"$\spadesuit$", "///"),
     "answer_filtered": Style("right answers alone", "#DDCC77", "d", "\\\\\\"),
     "step_verified": Style("right steps alone", "#44AA99", "8", "..."),
     "template_split": Style("tuned on one set of templates", "#88CCEE", "h", "---"),
-    "random_split": Style("tuned on both sets of templates", "#AA4499", "1", "xxx"),
-    "unhinted": Style("teacher not told the answer", "#6699CC", "2", "oo-"),
-    "hinted": Style("teacher told the answer", "#661100", "3", "|||"),
+    "random_split": Style(
+        "tuned on both sets of templates", "#AA4499", r"$\clubsuit$", "xxx"
+    ),
+    "unhinted": Style("teacher not told the answer", "#6699CC", r"$\bigstar$", "++"),
+    "hinted": Style("teacher told the answer", "#661100", r"$\heartsuit$", "|||"),
 }
 FORMAT_LABELS = {
     "few_shot_cot": "few-shot CoT",
