@@ -229,6 +229,14 @@ def test_killed_twice_no_reply_is_lost_or_paid_for_twice(endpoint, tmp_path):
     assert sum(server.paid.values()) <= 200 + 2 * 4
 
 
+def test_two_processes_that_want_the_same_pay_for_it_once(endpoint, tmp_path):
+    server, path = endpoint(delay=0.01), tmp_path / "r.jsonl"
+    command = [sys.executable, "-c", COLLECT, str(path)]
+    running = [subprocess.Popen(command) for _ in range(2)]
+    assert [one.wait() for one in running] == [0, 0]
+    assert len(lines(path)) == sum(server.paid.values()) == 200
+
+
 def test_a_cut_line_is_dropped_and_a_broken_one_is_named(endpoint, tmp_path):
     server, path = endpoint(), tmp_path / "r.jsonl"
     teacher = EndpointTeacher("m")

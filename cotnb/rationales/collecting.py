@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from cotnb.errors import UserError
 from cotnb.progress import Progress
@@ -36,22 +36,18 @@ def collect(
     path: a JSONL file, a record a line, written to as replies come. style: the name of
     how the teacher is asked. prices: dollars per million tokens read and written, for
     the line that says what this call cost.
-    Raises UserError where the teacher fails, the disk refuses, another process writes
-    to the file, or a line of it is no record (the last one, cut by a kill, is dropped).
+    Raises UserError where the teacher fails, the disk refuses, or a line of the file is
+    no record (the last one, cut by a kill, is dropped).
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(f"{path}.lock", timeout=0):
-            kept = {_key(r): r for r in _read_kept(path) if _serves(r, sampling)}
-            keys = [_key(_unwritten(teacher, w, sampling, style)) for w in wanted]
-            missing = {k: w for k, w in zip(keys, wanted, strict=True) if k not in kept}
-            before = len(set(keys)) - len(missing)
-            new = _ask(teacher, list(missing.values()), path, sampling, style)
-            kept |= {_key(r): r for r in new}
-    except Timeout:
-        raise UserError(
-            f"{path}: another process is writing to it; wait for it to end"
-        ) from None
+    # runs at the same time may want the same: the second waits, and finds it there
+    with FileLock(f"{path}.lock"):
+        kept = {_key(r): r for r in _read_kept(path) if _serves(r, sampling)}
+        keys = [_key(_unwritten(teacher, w, sampling, style)) for w in wanted]
+        missing = {k: w for k, w in zip(keys, wanted, strict=True) if k not in kept}
+        before = len(set(keys)) - len(missing)
+        new = _ask(teacher, list(missing.values()), path, sampling, style)
+        kept |= {_key(r): r for r in new}
     print(_cost(teacher, new, before, prices))
     return [kept[key] for key in keys]
 
