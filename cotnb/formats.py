@@ -157,8 +157,9 @@ def draw_demonstrations(
     """`count` demonstrations for one example, drawn from training examples.
 
     pool: (training example, rationale) pairs; those of the example's own task where
-    there are any, else all. The draw depends on the seed and the example alone, so
-    neither order nor batch changes it. Never the example itself.
+    there are any, else all; of these, those of the example's own group. The draw
+    depends on the seed and the example alone, so neither order nor batch changes it.
+    Never the example itself.
     Raises UserError where the pool holds test questions or is too small.
     """
     if any(shown.split.startswith("test") for shown, _ in pool):
@@ -167,11 +168,14 @@ def draw_demonstrations(
     fitting = [
         (shown, rationale)
         for shown, rationale in of_its_task or pool
-        if shown.id != example.id and shown.question != example.question
+        if shown.id != example.id
+        and shown.question != example.question
+        and shown.group == example.group
     ]
     if count > len(fitting):
+        of_group = f" of the group {example.group!r}" if example.group else ""
         raise UserError(
-            f"{count} demonstrations asked for, the pool has {len(fitting)}"
+            f"{count} demonstrations asked for, the pool has {len(fitting)}{of_group}"
         )
     drawn = random.Random(f"{seed}/{example.id}").sample(fitting, count)
     return [

@@ -1,5 +1,7 @@
 """Formats: templates, demonstrations, and the round trip of a target."""
 
+from dataclasses import replace
+
 import pytest
 
 from cotnb.errors import UserError
@@ -76,6 +78,19 @@ def test_the_draw_depends_on_seed_and_example_alone():
 def test_a_test_item_is_never_shown():
     with pytest.raises(UserError, match="not from a test"):
         draw_demonstrations([(example(1, "test_ood"), "r")], example(0), 1, 0)
+
+
+def test_demonstrations_are_of_the_examples_own_group():
+    groups = "abc" * 4
+    grouped = [replace(example(i), group=group) for i, group in enumerate(groups)]
+    pool = [(one, one.group) for one in grouped] + POOL
+    for one in grouped:
+        shown = draw_demonstrations(pool, one, 3, seed=0)
+        assert {demonstration.rationale for demonstration in shown} == {one.group}
+    alone = draw_demonstrations(POOL, example(3), 3, seed=0)
+    assert draw_demonstrations(pool, example(3), 3, seed=0) == alone
+    with pytest.raises(UserError, match="the pool has 3 of the group 'a'"):
+        draw_demonstrations(pool, grouped[0], 4, seed=0)
 
 
 def test_a_pool_that_is_too_small_is_named():

@@ -27,6 +27,7 @@ class Example:
     steps: the exact solution, one sentence a step, where it is known.
     rationale: a solution in prose, where one comes with the data.
     template: the name of the surface template or problem family, where it is known.
+    group: what its demonstrations must have in common with it, where that matters.
     """
 
     task: str
@@ -38,6 +39,7 @@ class Example:
     steps: tuple[str, ...] | None = None
     rationale: str | None = None
     template: str | None = None
+    group: str | None = None
 
     def __post_init__(self):
         if self.answer_type not in ANSWER_TYPES:
