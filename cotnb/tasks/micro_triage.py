@@ -1,0 +1,184 @@
+"""Micro-triage: a made-up triage dialogue whose order of steps is the asker's own.
+
+A case has four facts. A flow is the order in which a rationale goes through them, and
+ends with what comes next: an image, a test, listening, or an examination. No question
+tells its flow: demonstrations alone do. Cases and rules are invented. Nothing here is
+medical advice.
+
+What comes next does not depend on the flow: each telling fact asks for one act, and the
+most urgent act that is asked for is done. So an answer can be right in any order, and
+whether a rationale kept its order is scored by itself (`cotnb.tasks.flows`).
+"""
+
+import random
+from itertools import permutations
+
+from cotnb.errors import UserError
+from cotnb.tasks.example import Example
+from cotnb.tasks.micro_world import balanced, unique_examples
+
+# The most urgent first: a step, the act that its telling facts ask for, these facts,
+# and facts that ask for nothing.
+_STEPS = {
+    "history": (
+        "image",
+        ("a fall", "an injury", "a broken bone"),
+        ("asthma", "an allergy", "surgery", "diabetes"),
+    ),
+    "medication": (
+        "test",
+        ("insulin", "aspirin", "heart pills"),
+        ("pain pills", "a cream", "a spray", "an inhaler"),
+    ),
+    "symptom": (
+        "listen",
+        ("a cough", "chest pain", "short breath"),
+        ("back pain", "leg pain", "ear pain", "nausea"),
+    ),
+    "signs": (
+        "examination",
+        ("a rash", "a burn", "swelling"),
+        ("a high pulse", "a low pulse", "pale skin", "warm skin"),
+    ),
+}
+STEPS = ("symptom", "history", "medication", "signs")
+ACTS = tuple(act for act, _, _ in _STEPS.values())
+NEXT = "next"  # the last step of every flow
+
+# The second texts of each kind are held out for the split "test_ood".
+_TEXTS = {
+    "open": (
+        ["A patient comes in.", "A nurse asks a patient.", "A child is in the clinic."],
+        ["A nurse sees a child."],
+    ),
+    "symptom": (
+        ["I have {fact}.", "I feel {fact}.", "It began with {fact}."],
+        ["I came with {fact}.", "Now I have {fact}."],
+    ),
+    "history": (
+        [
+            "I had {fact} last year.",
+            "I had {fact} last month.",
+            "Last year I had {fact}.",
+        ],
+        ["Last month I had {fact}.", "I had {fact} last week."],
+    ),
+    "medication": (
+        ["I take {fact}.", "I take {fact} every day.", "My doctor gives me {fact}."],
+        ["Every day I take {fact}.", "I use {fact}."],
+    ),
+    "signs": (
+        ["The nurse sees {fact}.", "There is {fact}.", "The nurse finds {fact}."],
+        ["The nurse says there is {fact}.", "Then the nurse finds {fact}."],
+    ),
+    "ask": (
+        ["What is next?", "What comes next?", "What should be next?"],
+        ["What should come next?"],
+    ),
+}
+
+
+def _rotations(*flow: str) -> tuple[tuple[str, ...], ...]:
+    return tuple(flow[i:] + flow[:i] for i in range(len(flow)))
+
+
+# Of the 24 orders of four steps, those of tuning, of dev and of test. Each set has each
+# step equally often at each place, and in training every step comes right after every
+# other: a test's flow is new as a whole, not in its parts.
+_DEV = _rotations("symptom", "history", "signs", "medication")
+_TEST = _rotations("symptom", "medication", "signs", "history")
+_ALL = tuple(permutations(STEPS))
+_TRAIN = tuple(flow for flow in _ALL if flow not in (*_DEV, *_TEST))
+FLOWS = {
+    "train": _TRAIN,
+    "dev": _DEV,
+    "test": _TEST,
+    "test_same_flows": _TRAIN,
+    "test_ood": _TEST,
+    "demonstrations": _ALL,
+}
+# of the hash that keeps the questions of train, dev and test apart
+_QUESTIONS_OF = {"test_same_flows": "test", "demonstrations": "train"}
+
+
+def load_micro_triage(split: str, size: int, seed: int = 0) -> list[Example]:
+    """The first `size` cases of one split.
+
+    split: "train"; "dev" and "test", each in flows of its own, which no other of the
+    three has; "test_same_flows", new cases in the flows of "train"; "test_ood", in the
+    flows of "test" and with sentences of which no other split has one; or
+    "demonstrations", solved cases in all flows, for prompts to show and not to tune on.
+    size: how many. seed: another seed gives other cases of the same split.
+    Returns examples with one of `ACTS` for an answer, each equally often, as each flow
+    is; five exact steps "Name: fact.", these joined as rationale, and the flow as
+    `group`, which demonstrations share. The same arguments give the same list, and a
+    smaller size gives its beginning. No question of "train", "dev" or "test" is in
+    another of the three.
+    Raises UserError for an unknown split and a size below 1.
+    """
+    if split not in FLOWS:
+        raise UserError(
+            f"micro_triage: no split {split!r}; expected one of {tuple(FLOWS)}"
+        )
+    if size < 1:
+        raise UserError(f"micro_triage: size is {size}; expected 1 or more")
+    rng = random.Random(f"micro_triage/{split}/{seed}")
+    flow, act = balanced(rng, FLOWS[split]), balanced(rng, ACTS)
+
+    def draw(index: int) -> Example:
+        return _case(rng, split, index, flow(index), act(index))
+
+    drawn_from = _QUESTIONS_OF.get(split, split)
+    return unique_examples("micro_triage", drawn_from, size, draw)
+
+
+def next_act(facts: dict[str, str]) -> tuple[str, str]:
+    """The act that comes next and the fact that asks for it.
+
+    facts: one a step. Raises ValueError where none of them is telling.
+    """
+    for step, (act, telling, _) in _STEPS.items():
+        if facts[step] in telling:
+            return act, facts[step]
+    raise ValueError(f"no fact asks for an act: {facts}")
+
+
+def _case(
+    rng: random.Random, split: str, index: int, flow: tuple[str, ...], act: str
+) -> Example:
+    """A case with the given answer, its rationale in the flow's order."""
+    held_out = split == "test_ood"
+    facts = _facts(rng, act)
+    kinds = ["open", *rng.sample(STEPS, len(STEPS)), "ask"]
+    numbers = [rng.randrange(len(_TEXTS[kind][held_out])) for kind in kinds]
+    sentences = [
+        _TEXTS[kind][held_out][number].format(fact=facts.get(kind))
+        for kind, number in zip(kinds, numbers, strict=True)
+    ]
+    names = zip(kinds, numbers, strict=True)
+    _, reason = next_act(facts)
+    told = [(step, facts[step]) for step in flow] + [(NEXT, f"{reason}, so {act}")]
+    steps = tuple(f"{step.capitalize()}: {fact}." for step, fact in told)
+    return Example(
+        task="micro_triage",
+        split=split,
+        index=index,
+        question=" ".join(sentences),
+        answer=act,
+        answer_type="text",
+        steps=steps,
+        rationale=" ".join(steps),
+        template="+".join(f"{'ood_' * held_out}{k}_{n}" for k, n in names),
+        group=", ".join(flow),
+    )
+
+
+def _facts(rng: random.Random, act: str) -> dict[str, str]:
+    """A fact a step: none asks for anything more urgent than the act."""
+    facts, found = {}, False
+    for step, (asked_for, telling, plain) in _STEPS.items():
+        may_tell = found and rng.random() < 0.5
+        found = found or asked_for == act
+        tells = asked_for == act or may_tell
+        facts[step] = rng.choice(telling if tells else plain)
+    return facts
