@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -112,19 +112,27 @@ def measure(
     seed: int,
     pool: Sequence[tuple[Example, str]] = (),
     output: str = "",
+    judge: Callable[[Example, str], bool] | None = None,
 ) -> list[Score]:
     """Scores of one student on every test set, asked in every format.
 
     condition: how the student was tuned, step: for how many optimiser steps, seed: with
     which seed. pool: what few-shot prompts draw from. output: a folder that predictions
     are kept in, as
-    <condition>-<task>-<prompt_format>.jsonl; empty keeps none.
+    <condition>-<task>-<prompt_format>.jsonl; empty keeps none. judge: whether a text
+    counts as correct; None: it does where its answer is right. What is judged in two
+    ways needs two labels in `test_sets`.
     """
     scores = []
     for prompt_format in prompt_formats:
         for task, examples in test_sets.items():
             asked = replace(asking, prompt_format=prompt_format)
             predictions = ask(student, examples, asked, pool)
+            if judge:
+                predictions = [
+                    replace(p, correct=judge(example, p.text))
+                    for example, p in zip(examples, predictions, strict=True)
+                ]
             if output:
                 name = f"{condition}-{task}-{prompt_format}.jsonl"
                 save_predictions(Path(output) / name, predictions)

@@ -244,6 +244,26 @@ def test_a_prompt_with_no_room_is_named():
         generate(student, PROMPTS, max_new_tokens=30)
 
 
+def test_a_judge_of_ones_own_decides_what_is_correct(tmp_path):
+    sets = load_test_sets("micro_world:test", 6)
+    [examples] = sets.values()
+    [score] = measure(
+        load_student("toy-t5"),
+        sets,
+        ["zero_shot_cot"],
+        Asking("zero_shot_cot", max_new_tokens=4),
+        condition="before_tuning",
+        step=0,
+        seed=0,
+        output=str(tmp_path),
+        judge=lambda example, text: example in examples[::2] and isinstance(text, str),
+    )
+    assert score.outcomes == "101010"
+    [file] = tmp_path.glob("*.jsonl")
+    kept = [json.loads(line)["correct"] for line in file.read_text().splitlines()]
+    assert kept == [True, False] * 3
+
+
 def test_test_sets_are_named_and_measured(tmp_path):
     sets = load_test_sets("micro_world:test, micro_world:test_ood", 5)
     assert list(sets) == ["micro_world", "micro_world_ood"]
