@@ -6,6 +6,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from cotnb.ladder.pretraining import ASKED
 from cotnb.plots import (
+    FLOW_KINDS,
     accuracy_by_amount,
     accuracy_by_checkpoint,
     accuracy_by_number_of_steps,
@@ -127,6 +128,15 @@ def test_bars_of_errors_add_up():
     ends = [bar.get_x() + bar.get_width() for bar in axes.patches]
     assert max(ends) == pytest.approx(100)
     assert [label.get_text() for label in axes.get_yticklabels()] == ["a", "b"]
+
+
+def test_bars_of_flows_have_kinds_of_their_own():
+    rows = {"right": [0.5, 0.2], "tuned_flow": [0.5, 0.8], "order": [0.9, 0.9]}
+    figure = _drawn(error_kinds(pd.DataFrame(rows, ["a", "b"]), kinds=FLOW_KINDS))
+    ends = [bar.get_x() + bar.get_width() for bar in figure.axes[0].patches]
+    assert max(ends) == pytest.approx(100)
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert labels == [FLOW_KINDS[kind][0] for kind in ("right", "tuned_flow")]
 
 
 def test_bars_of_yields_add_up_and_tell_what_is_covered():

@@ -9,11 +9,12 @@ from cotnb.plots.lines import (
     accuracy_by_number_of_steps,
     accuracy_by_size,
 )
-from cotnb.plots.style import FORMAT_LABELS, STYLE
+from cotnb.plots.style import FLOW_KINDS, FORMAT_LABELS, STYLE
 from cotnb.plots.verdicts import verdict_board
 from cotnb.plots.yields import recipe_yields
 
 __all__ = [
+    "FLOW_KINDS",
     "FORMAT_LABELS",
     "STYLE",
     "accuracy_by_amount",

@@ -1,5 +1,7 @@
 """Kinds of error, as shares of what was asked."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -8,12 +10,15 @@ from cotnb.plots.style import ERROR_KINDS, WIDTH, Drawing, frame_text, look, not
 
 
 def error_kinds(
-    shares: pd.DataFrame, title: str = "What goes wrong, by the student's size"
+    shares: pd.DataFrame,
+    title: str = "What goes wrong, by the student's size",
+    kinds: Mapping[str, tuple[str, str, str]] = ERROR_KINDS,
 ) -> Figure:
     """Stacked bars of the kinds of error, one bar a row of the table.
 
-    shares: index: what a bar is called; columns: names of `ERROR_KINDS`; values: shares
-    of all questions, 0 to 1, that add up to 1 in each row.
+    shares: index: what a bar is called; columns: names of `kinds`, others are left out;
+    values: shares of all questions, 0 to 1, that add up to 1 in each row.
+    kinds: `ERROR_KINDS`, or `FLOW_KINDS`.
     """
     if shares.empty:
         return nothing_yet(title)
@@ -21,7 +26,7 @@ def error_kinds(
         height = 1.5 + 0.45 * len(shares)
         figure = Drawing(figsize=(WIDTH, height), layout="constrained")
         axes = figure.subplots()
-        stacked_bars(axes, shares, ERROR_KINDS)
+        stacked_bars(axes, shares, kinds)
         axes.set_xlabel("share of questions")
         figure.legend(loc="outside lower center", ncols=5, frameon=False)
         frame_text(figure, title, "")

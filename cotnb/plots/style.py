@@ -71,6 +71,12 @@ TASK_LABELS = {
     "teachers_rationales": "the teacher's own answers",
     "micro_world_1_step": "micro-world, 1 step",
     "micro_world_ood": "micro-world, unseen templates",
+    "micro_triage": "unseen flows",
+    "micro_triage_same_flows": "flows of tuning",
+    "micro_triage_ood": "unseen flows, wording",
+    "micro_triage_followed": "unseen flows",
+    "micro_triage_same_flows_followed": "flows of tuning",
+    "micro_triage_ood_followed": "unseen flows, wording",
 }
 # a label, a colour and a hatch for what `cotnb.tasks.verifier` finds
 ERROR_KINDS = {
@@ -79,6 +85,14 @@ ERROR_KINDS = {
     "missing_step": ("a step missing", "#56B4E9", "//"),
     "misread": ("misread", "#CC79A7", "\\\\"),
     "no_equations": ("no equations", "#BBBBBB", ""),
+}
+# a label, a colour and a hatch for what `cotnb.tasks.flows` finds
+FLOW_KINDS = {
+    "right": ("the case's flow, every fact right", "#0072B2", ""),
+    "wrong_fact": ("the case's flow, a fact wrong", "#56B4E9", "//"),
+    "tuned_flow": ("another flow, of tuning", "#E69F00", "\\\\"),
+    "other_order": ("another order, never tuned on", "#CC79A7", "xx"),
+    "incomplete": ("a step missing or twice", "#BBBBBB", ""),
 }
 VERDICT_COLOURS = {
     "reproduced": "#0072B2",
