@@ -17,6 +17,7 @@ from cotnb.formats import PROMPT_FORMATS
 from cotnb.statistics import bootstrap_sum
 
 VERDICTS = ("reproduced", "contradicted", "inconclusive", "not run")
+NO_PAPER = "none"  # the paper of a claim that none has measured
 COLUMNS = (
     "claim",
     "notebook",
@@ -70,7 +71,8 @@ class Claim:
     """An insight, its paper, and the contrast whose sign it foretells.
 
     The contrast is the sum of weight x accuracy over `terms`, within scores of
-    `notebook`; `profiles` says for each profile on which task.
+    `notebook`; `profiles` says for each profile on which task. paper: as
+    results/papers.csv names it, or `NO_PAPER`.
     """
 
     __pydantic_config__ = STRICT
