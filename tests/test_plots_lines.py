@@ -15,6 +15,7 @@ from cotnb.plots import (
     pretraining_curve,
     recipe_yields,
 )
+from cotnb.plots.style import ERROR_KINDS
 from cotnb.results import Score, outcomes_frame, split_by_part, tidy
 
 LETTERS = "abcdefghijk"
@@ -137,6 +138,14 @@ def test_bars_of_flows_have_kinds_of_their_own():
     assert max(ends) == pytest.approx(100)
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert labels == [FLOW_KINDS[kind][0] for kind in ("right", "tuned_flow")]
+
+
+@pytest.mark.parametrize("kinds", [ERROR_KINDS, FLOW_KINDS])
+def test_a_legend_of_all_kinds_has_room(kinds):
+    shares = pd.DataFrame({kind: [0.2] for kind in kinds}, ["a"])
+    figure = _drawn(error_kinds(shares, kinds=kinds))
+    extent = figure.legends[0].get_window_extent()
+    assert figure.bbox.x0 <= extent.x0 and extent.x1 <= figure.bbox.x1
 
 
 def test_bars_of_yields_add_up_and_tell_what_is_covered():

@@ -28,12 +28,14 @@ def accuracy_by_condition(
     frame: pd.DataFrame,
     papers: pd.DataFrame | None = None,
     title: str = "Accuracy by how the student was tuned and how it is asked",
+    label: str = "accuracy",
 ) -> Figure:
     """Accuracy after the last step, a panel a task, a bar a condition and format.
 
     frame: tidy scores of one student. A bar is the mean over seeds, its whisker the 95%
     interval of `pool_seeds`, a small mark one seed. papers: rows of results/papers.csv
-    to show as diamonds, hollow where the number is from memory and unverified.
+    to show as diamonds, hollow where the number is from memory and unverified. label:
+    what the scores are shares of, where not of right answers.
     Raises ValueError for several students, UserError for a condition without STYLE.
     """
     if frame.empty:
@@ -54,6 +56,7 @@ def accuracy_by_condition(
         for axes, task in zip(panels, tasks, strict=True):
             of_task = frame[frame["task"] == task]
             _draw_bars(axes, of_task, pooled[pooled["task"] == task], rows)
+            axes.set_xlabel(label)
             _draw_papers(axes, letters, task, rows)
         labels = [f"{STYLE[c].label}\nasked {FORMAT_LABELS[f]}" for c, f in rows]
         panels[0].set_yticks(range(len(rows)), labels)
@@ -106,7 +109,6 @@ def _draw_bars(axes: Axes, scores: pd.DataFrame, pooled: pd.DataFrame, rows) -> 
     axes.set_title(f"{task_label(pooled['task'].iloc[0])} (n = {span(pooled['n'])})")
     axes.set_xlim(0, min(100, 120 * pooled["ci_high"].max() + 8))
     axes.xaxis.set_major_formatter(PercentFormatter(decimals=0))
-    axes.set_xlabel("accuracy")
     axes.grid(False, axis="y")
 
 

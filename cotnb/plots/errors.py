@@ -8,6 +8,8 @@ from matplotlib.figure import Figure
 from cotnb.plots.stacked import stacked_bars
 from cotnb.plots.style import ERROR_KINDS, WIDTH, Drawing, frame_text, look, nothing_yet
 
+ONE_LINE = 80  # characters of labels that a legend has room for in one line
+
 
 def error_kinds(
     shares: pd.DataFrame,
@@ -28,6 +30,8 @@ def error_kinds(
         axes = figure.subplots()
         stacked_bars(axes, shares, kinds)
         axes.set_xlabel("share of questions")
-        figure.legend(loc="outside lower center", ncols=5, frameon=False)
+        labels = [text for text, _, _ in kinds.values()]
+        columns = 5 if sum(map(len, labels)) <= ONE_LINE else 3
+        figure.legend(loc="outside lower center", ncols=columns, frameon=False)
         frame_text(figure, title, "")
     return figure

@@ -71,12 +71,12 @@ TASK_LABELS = {
     "teachers_rationales": "the teacher's own answers",
     "micro_world_1_step": "micro-world, 1 step",
     "micro_world_ood": "micro-world, unseen templates",
-    "micro_triage": "unseen flows",
+    "micro_triage": "new flows",
     "micro_triage_same_flows": "flows of tuning",
-    "micro_triage_ood": "unseen flows, wording",
-    "micro_triage_followed": "unseen flows",
+    "micro_triage_ood": "new wording too",
+    "micro_triage_followed": "new flows",
     "micro_triage_same_flows_followed": "flows of tuning",
-    "micro_triage_ood_followed": "unseen flows, wording",
+    "micro_triage_ood_followed": "new wording too",
 }
 # a label, a colour and a hatch for what `cotnb.tasks.verifier` finds
 ERROR_KINDS = {
@@ -90,8 +90,8 @@ ERROR_KINDS = {
 FLOW_KINDS = {
     "right": ("the case's flow, every fact right", "#0072B2", ""),
     "wrong_fact": ("the case's flow, a fact wrong", "#56B4E9", "//"),
-    "tuned_flow": ("another flow, of tuning", "#E69F00", "\\\\"),
-    "other_order": ("another order, never tuned on", "#CC79A7", "xx"),
+    "tuned_flow": ("another flow, of tuning", "#E69F00", ""),
+    "other_order": ("another order, never tuned on", "#CC79A7", "\\\\"),
     "incomplete": ("a step missing or twice", "#BBBBBB", ""),
 }
 VERDICT_COLOURS = {
