@@ -17,7 +17,7 @@ from cotnb.tasks.micro_world import load_micro_world
 
 PAD, END, UNKNOWN = "<pad>", "</s>", "<unk>"
 VOCABULARY = 1536
-# words that a later notebook's dialogues are made of, so that each is a token there
+# words of a later notebook's dialogues, so that they are said in fewer tokens than bytes
 TRIAGE = """
  patient nurse doctor triage dialogue scenario question ask asks answer symptom
  symptoms history medication medicines signs test image examination listen heart lungs
