@@ -19,6 +19,7 @@ SECTIONS = {
     "tuning-t5-lora": ("benchmarks.tuning", "t5", "lora"),
     "evaluation": ("benchmarks.evaluation",),
     "grid": ("benchmarks.grid",),
+    "alignment": ("benchmarks.alignment",),
 }
 
 

@@ -19,6 +19,7 @@ OTHERS = {
     ("evaluation", "by hand"): "lm-evaluation-harness in bf16",
     ("grid", "one at a time"): "a shell loop of papermill",
     ("grid", "two at a time"): "the same loop, two at a time",
+    ("alignment", "loops"): "the published recurrence in plain Python loops",
 }
 
 
@@ -37,6 +38,7 @@ def tables() -> str:
         _products_and_memory(found),
         _decoding(found),
         _grid(found),
+        _alignment(found),
     ]
     parts += [f"{name}: {_about(section)}" for name, section in sorted(found.items())]
     return "\n\n".join(part for part in parts if part)
@@ -65,6 +67,8 @@ def _what(name: str, section: dict) -> str:
         return f"tuning, {section['method']}: {section['problem']}"
     if name == "evaluation":
         return f"asking {section['questions']} questions: {section['problem']}"
+    if name == "alignment":
+        return f"aligning two tokenizations of {section['texts']:,} rationales"
     return "a grid of 24 short runs"
 
 
@@ -124,6 +128,19 @@ def _grid(found: dict) -> str:
     again = "; ".join(f"{name}: {x:.1f} s" for name, x in section["again"].items())
     own = section["own_seconds_a_run"]
     return f"A run takes {own:.2f} s beyond its notebook's cells. {again}."
+
+
+def _alignment(found: dict) -> str:
+    if "alignment" not in found:
+        return ""
+    section = found["alignment"]
+    ours, theirs = (section["misplaced"][x] for x in ("cotnb", "recurrence"))
+    shares = [f"{name}: {100 * x:.1f}%" for name, x in section["share"].items()]
+    return (
+        f"Of {section['pairs']:,} pairs on the recurrence's paths {theirs:,} are of "
+        f"tokens that share no character; of ours {ours:,}. Tokens with a partner, "
+        f"{'; '.join(shares)}."
+    )
 
 
 def _about(section: dict) -> str:

@@ -13,6 +13,7 @@ import torch
 from transformers import PreTrainedTokenizerBase
 
 from cotnb.cross_entropy import IGNORED
+from cotnb.divergence import Soft
 from cotnb.errors import UserError
 from cotnb.formats import Pair
 
@@ -25,10 +26,14 @@ SORTING_WINDOW = 32  # batches whose rows are sorted by length together
 
 @dataclass(frozen=True)
 class Encoded:
-    """Token ids of one pair; `target` holds the end mark."""
+    """Token ids of one pair; `target` holds the end mark.
+
+    soft: what is to be learnt at each target token, if it is more than the token.
+    """
 
     prompt: list[int]
     target: list[int]
+    soft: Soft | None = None
 
 
 def encode_prompt(
@@ -36,6 +41,11 @@ def encode_prompt(
 ) -> list[int]:
     """Token ids of a prompt; an encoder reads its end mark, a decoder goes on."""
     return tokenizer(prompt, add_special_tokens=encoder_decoder)["input_ids"]
+
+
+def target_text(target: str, encoder_decoder: bool) -> str:
+    """A target as it is read: a decoder's goes on after the prompt, with a space."""
+    return target if encoder_decoder else f" {target}"
 
 
 def encode_pairs(
@@ -49,12 +59,12 @@ def encode_pairs(
     max_length: the most tokens of prompt and of target. Raises UserError naming the
     first pair that is longer: nothing is cut silently.
     """
-    space = "" if encoder_decoder else " "
     prompts = tokenizer(
         [pair.prompt for pair in pairs], add_special_tokens=encoder_decoder
     )["input_ids"]
     targets = tokenizer(
-        [space + pair.target for pair in pairs], add_special_tokens=False
+        [target_text(pair.target, encoder_decoder) for pair in pairs],
+        add_special_tokens=False,
     )["input_ids"]
     encoded = []
     for number, (prompt, target) in enumerate(zip(prompts, targets, strict=True)):

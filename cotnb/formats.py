@@ -15,6 +15,7 @@ tokenizer's end-of-sequence token is the end mark that closes every target.
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from cotnb.answers import canonical, stated
 from cotnb.errors import UserError
@@ -31,6 +32,7 @@ ANSWER_MARK = "The answer is"
 COT_INSTRUCTION = "Answer the question. Reason step by step, then state the answer."
 ANSWER_INSTRUCTION = "Answer the question. State the answer alone, without reasoning."
 STOP_TEXT = "\nQ:"
+END_MARK = "<end>"  # the tokenizer's own, as a text that stands for any teacher's
 
 
 @dataclass(frozen=True)
@@ -42,12 +44,28 @@ class Demonstration:
     answer: str
 
 
+class TeacherToken(NamedTuple):
+    """What a token of a teacher's says, and what was likeliest in its place.
+
+    likeliest: (text, natural logarithm of its probability) of several tokens; the
+    token's own text where it is among them, END_MARK for the end mark.
+    """
+
+    text: str
+    likeliest: tuple[tuple[str, float], ...]
+
+
 @dataclass(frozen=True)
 class Pair:
-    """What a student reads and what it is to write, without the end mark."""
+    """What a student reads and what it is to write, without the end mark.
+
+    taught: the target as a teacher's tokens, and then its end mark; empty where the
+    target alone is to be learnt.
+    """
 
     prompt: str
     target: str
+    taught: tuple[TeacherToken, ...] = ()
 
 
 def is_cot(prompt_format: str) -> bool:

@@ -11,6 +11,8 @@ from cotnb.formats import Pair
 TRAINING_VERSION = 3  # raised when a change of code changes what a recipe trains to
 METHODS = ("full", "lora")
 PRECISIONS = ("fp32", "bf16")
+MATCHINGS = ("sample", "distribution")
+MISSING_MASSES = ("dropped", "renormalised", "spread")
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,13 @@ class Recipe:
     optimiser step. learning_rate: the peak, after a linear warm-up over
     warmup_ratio of the steps, before a linear decay to zero. clip: the largest norm
     of a gradient. precision: "bf16" is autocast over fp32 weights.
+
+    matching: what is learnt of a teacher, "sample" for its text or "distribution" for
+    its likeliest tokens' probabilities (Fu et al. 2023). With the latter,
+    missing_mass: what becomes of the probability that they leave, "dropped" to leave
+    it out (as Fu et al.), "renormalised" to share it among them, "spread" to share it
+    evenly among all other tokens. temperature: of teacher and student (Hinton et al.
+    2015), 1 to take probabilities as they are.
     """
 
     method: str = "full"
@@ -34,19 +43,36 @@ class Recipe:
     lora_rank: int = 16
     max_length: int = 1024
     seed: int = 0
+    matching: str = "sample"
+    missing_mass: str = "dropped"
+    temperature: float = 1.0
 
     def __post_init__(self):
         # 3 and 3.0 epochs are one recipe
         object.__setattr__(self, "epochs", float(self.epochs))
-        choices = {"method": METHODS, "precision": PRECISIONS}
+        choices = {
+            "method": METHODS,
+            "precision": PRECISIONS,
+            "matching": MATCHINGS,
+            "missing_mass": MISSING_MASSES,
+        }
         for field, allowed in choices.items():
             if (value := getattr(self, field)) not in allowed:
                 raise UserError(f"{field}={value!r}: expected one of {allowed}")
-        for field in ("epochs", "batch_size", "learning_rate", "clip", "lora_rank"):
+        above_0 = ("epochs", "batch_size", "learning_rate", "clip", "lora_rank")
+        for field in (*above_0, "temperature"):
             if not getattr(self, field) > 0:
                 raise UserError(f"{field}={getattr(self, field)}: expected above 0")
         if not 0 <= self.warmup_ratio < 1:
             raise UserError(f"warmup_ratio={self.warmup_ratio}: expected 0 up to 1")
+
+    def settings(self) -> dict:
+        """Its fields; those of distribution matching where that is what it does."""
+        own = asdict(self)
+        if self.matching == "sample":
+            for field in ("matching", "missing_mass", "temperature"):
+                del own[field]
+        return own
 
 
 def recipe_hash(fingerprint: str, pairs: Sequence[Pair], recipe: Recipe) -> str:
@@ -54,13 +80,17 @@ def recipe_hash(fingerprint: str, pairs: Sequence[Pair], recipe: Recipe) -> str:
 
     fingerprint: the untuned student's. The pairs hold the format and the data.
     """
-    settings = asdict(recipe)
+    settings = recipe.settings()
     if recipe.method != "lora":
         del settings["lora_rank"]
+    whole = recipe.matching == "distribution"
     named = {
         "version": TRAINING_VERSION,
         "student": fingerprint,
-        "pairs": [[pair.prompt, pair.target] for pair in pairs],
+        "pairs": [
+            [pair.prompt, pair.target, *([pair.taught] if whole else [])]
+            for pair in pairs
+        ],
         "recipe": settings,
     }
     text = json.dumps(named, sort_keys=True, separators=(",", ":"))

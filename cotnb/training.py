@@ -7,6 +7,7 @@ import shutil
 import time
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -34,8 +35,10 @@ from cotnb.batching import (
     split_step,
 )
 from cotnb.cross_entropy import summed_cross_entropy
+from cotnb.divergence import lay_out, summed_divergence
 from cotnb.errors import UserError
 from cotnb.formats import Pair
+from cotnb.matching import soften
 from cotnb.memory import keep_freed_memory
 from cotnb.packed_attention import read_packed_rows
 from cotnb.paths import cache_folder
@@ -113,7 +116,8 @@ def tuning_history(student: Student) -> dict:
     """What was noted of a tuned student's training.
 
     Keys: steps, seconds (since the last start), pairs, target_tokens, and losses, a
-    list of {"step", "epoch", "loss", "learning_rate"}.
+    list of {"step", "epoch", "loss", "learning_rate"}; carried, of distribution
+    matching, with the fields of `matching.Carried`.
     """
     path = cache_folder() / "students" / student.fingerprint / DONE
     return json.loads(path.read_text())
@@ -133,6 +137,14 @@ def _train_on_pairs(folder: Path, base: Student, pairs, recipe, kept: int) -> No
     encoded = encode_pairs(
         base.tokenizer, pairs, base.is_encoder_decoder, recipe.max_length
     )
+    about = {
+        "pairs": len(encoded),
+        "target_tokens": sum(len(e.target) for e in encoded),
+        "recipe": recipe.settings(),
+    }
+    if recipe.matching == "distribution":
+        encoded, carried = soften(base, pairs, encoded, recipe)
+        about |= {"carried": asdict(carried)}
     plan = plan_batches(
         encoded,
         recipe.batch_size,
@@ -146,11 +158,6 @@ def _train_on_pairs(folder: Path, base: Student, pairs, recipe, kept: int) -> No
     if kept:
         steps = {round(len(plan) * (i + 1) / kept) for i in range(kept)}
         trainer.add_callback(_Keep(work_folder(folder) / FINISHED / KEPT, steps))
-    about = {
-        "pairs": len(encoded),
-        "target_tokens": sum(len(e.target) for e in encoded),
-        "recipe": vars(recipe),
-    }
     train_into(folder, trainer, base.tokenizer, about)
 
 
@@ -320,7 +327,11 @@ class PairTrainer(Trainer):
             apart = sort_step(rows, PADDED_AT_ONCE[self.args.device.type])
             parts = [pad_pairs(part, self.pad_token_id) for part in apart]
         else:
-            parts = [pack_pairs(part, self.pad_token_id) for part in split_step(rows)]
+            apart = split_step(rows)
+            parts = [pack_pairs(part, self.pad_token_id) for part in apart]
+        if rows[0].soft is not None:
+            for part, own in zip(parts, apart, strict=True):
+                part["soft"] = lay_out([row.soft for row in own], part["labels"])
         return {"parts": parts, "targets": sum(len(row.target) for row in rows)}
 
     def training_step(self, model, inputs, num_items_in_batch=None):
@@ -337,14 +348,17 @@ class PairTrainer(Trainer):
         return torch.stack(losses).sum()
 
     def compute_loss(self, model, inputs, **_):
-        """The sum over one part's target tokens of their cross-entropy, in nats."""
-        if self.encoder_decoder:
-            asked = inputs
-        else:
-            asked = {name: inputs[name] for name in inputs if name != "labels"}
+        """The sum over one part's target tokens of their cross-entropy, in nats.
+
+        With `soft` it is that of their divergence from what is to be learnt.
+        """
+        kept_back = {"soft"} if self.encoder_decoder else {"soft", "labels"}
+        asked = {name: inputs[name] for name in inputs if name not in kept_back}
         call = model if self.forward is None else self.forward
         output = call(**asked, use_cache=False)
         logits = output.logits.flatten(0, 1)
+        if "soft" in inputs:
+            return summed_divergence(logits, inputs["soft"])
         return summed_cross_entropy(logits, inputs["labels"].flatten())
 
     def floating_point_ops(self, inputs) -> int:

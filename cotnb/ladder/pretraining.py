@@ -178,7 +178,7 @@ def _pretrain_into(folder: Path, name: str, pairs: int, recipe: Recipe) -> None:
     about = {
         "pairs": pairs,
         "device": str(default_device()),
-        "recipe": vars(recipe),
+        "recipe": recipe.settings(),
         "curve": curve.rows,
     }
     train_into(folder, trainer, tokenizer, about)
@@ -230,5 +230,5 @@ class _Curve(TrainerCallback):
 
 
 def _hash(name: str, pairs: int, recipe: Recipe) -> str:
-    named = [PRETRAINING_VERSION, asdict(LADDER[name]), pairs, asdict(recipe)]
+    named = [PRETRAINING_VERSION, asdict(LADDER[name]), pairs, recipe.settings()]
     return hashlib.sha256(json.dumps(named).encode()).hexdigest()[:16]

@@ -1,0 +1,224 @@
+"""Distribution matching: a student learns how likely a teacher held each token.
+
+Fu et al. 2023, "Specializing Smaller Language Models towards Multi-Step Reasoning". The
+teacher's likeliest tokens are carried over wherever a token of the student's says what
+one of the teacher's says; elsewhere the student learns the text itself.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+from transformers import PreTrainedTokenizerBase
+
+from cotnb.alignment import align, token_texts
+from cotnb.batching import Encoded, target_text
+from cotnb.divergence import Soft
+from cotnb.errors import UserError
+from cotnb.formats import END_MARK, Pair, TeacherToken
+from cotnb.recipes import Recipe
+from cotnb.students import Student
+
+ANY_WORD = "a"  # what a token is read after, so that the space before it is not lost
+BROKEN = "\ufffd"  # a token that is a part of a character reads as this
+
+
+@dataclass(frozen=True)
+class Carried:
+    """How much of a teacher's distributions a student's tokens could take over.
+
+    share: of target tokens that learn a distribution, 0 to 1. mass: the probability
+    that its tokens have, on average over these.
+    """
+
+    share: float
+    mass: float
+
+
+def soften(
+    student: Student,
+    pairs: Sequence[Pair],
+    encoded: Sequence[Encoded],
+    recipe: Recipe,
+) -> tuple[list[Encoded], Carried]:
+    """The pairs' token ids with what is to be learnt at each, and how much is carried.
+
+    Raises UserError where no pair tells a teacher's tokens.
+    """
+    if not any(pair.taught for pair in pairs):
+        raise UserError(
+            "matching='distribution': no pair tells its teacher's tokens; have a "
+            "local teacher read the pairs (`LocalTeacher.teach`)"
+        )
+    size = student.model.get_output_embeddings().weight.shape[0]
+    softened, masses = [], []
+    for pair, row in zip(pairs, encoded, strict=True):
+        found = carry(student.tokenizer, pair, row.target, student.is_encoder_decoder)
+        masses += [sum(tokens.values()) for tokens in found if tokens]
+        soft = soft_target(row.target, found, size, recipe)
+        softened.append(replace(row, soft=soft))
+    targets = sum(len(row.target) for row in encoded)
+    return softened, Carried(len(masses) / targets, float(np.mean(masses or [0.0])))
+
+
+def carry(
+    tokenizer: PreTrainedTokenizerBase,
+    pair: Pair,
+    target: Sequence[int],
+    encoder_decoder: bool,
+) -> list[dict[int, float]]:
+    """For each target token: the probabilities of the student's tokens, by id.
+
+    target: the pair's target as the student's token ids, its end mark last. Of a
+    teacher's likeliest tokens those are left out that the student has no token for.
+    Empty where no single token of the teacher's says the same.
+    """
+    carried: list[dict[int, float]] = [{} for _ in target]
+    if not pair.taught:
+        return carried
+    texts = _said(tokenizer, pair.target, encoder_decoder)
+    own = vocabulary(tokenizer)
+    *taught, ending = pair.taught
+    partner = align([token.text for token in taught], texts).partner
+    for place in np.flatnonzero(partner >= 0).tolist():
+        token, begins = taught[partner[place]], place == 0
+        carried[place] = _by_id(token, target[place], own, begins)
+    carried[-1] = _by_id(ending._replace(text=END_MARK), target[-1], own, False)
+    return carried
+
+
+def soft_target(
+    target: Sequence[int],
+    carried: Sequence[dict[int, float]],
+    size: int,
+    recipe: Recipe,
+) -> Soft:
+    """What is to be learnt at each target token; its own id where nothing is carried.
+
+    size: of the student's vocabulary. The recipe says what becomes of missing mass.
+    """
+    rows = [
+        _treated(found, size, recipe) if found else ({label: 1.0}, 0.0, 1.0)
+        for label, found in zip(target, carried, strict=True)
+    ]
+    most = max(len(tokens) for tokens, _, _ in rows)
+    ids, above = np.zeros((2, len(rows), most))
+    for place, (tokens, rest, _) in enumerate(rows):
+        ids[place, : len(tokens)] = list(tokens)
+        above[place, : len(tokens)] = [value - rest for value in tokens.values()]
+    return Soft(
+        ids=ids.astype(np.int64),
+        above=above.astype(np.float32),
+        rest=np.array([rest for _, rest, _ in rows], np.float32),
+        entropy=np.array([_entropy(t, r, size) for t, r, _ in rows], np.float32),
+        temperature=np.array([heat for _, _, heat in rows], np.float32),
+    )
+
+
+def _treated(
+    found: dict[int, float], size: int, recipe: Recipe
+) -> tuple[dict[int, float], float, float]:
+    """Probabilities by id, that of each other token, and their temperature."""
+    others, mass = size - len(found), sum(found.values())
+    spread = recipe.missing_mass == "spread" and others
+    rest = max(0.0, 1 - mass) / others if spread else 0.0
+    power = 1 / recipe.temperature
+    tempered = {token: value**power for token, value in found.items()}
+    rest = rest**power
+    whole = mass if recipe.missing_mass == "dropped" else 1.0
+    scale = whole / (sum(tempered.values()) + others * rest)
+    tempered = {token: scale * value for token, value in tempered.items()}
+    return tempered, scale * rest, recipe.temperature
+
+
+def _entropy(tokens: dict[int, float], rest: float, size: int) -> float:
+    values = [value for value in tokens.values() if value > 0]
+    others = (size - len(tokens)) * rest * math.log(rest) if rest else 0.0
+    return -sum(value * math.log(value) for value in values) - others
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """What tokens say.
+
+    texts: by id, None for a special token or a part of a character. ids: by text, the
+    first that says it.
+    """
+
+    texts: list[str | None]
+    ids: dict[str, int]
+
+
+@lru_cache(maxsize=4)
+def vocabulary(tokenizer: PreTrainedTokenizerBase) -> Vocabulary:
+    """What a tokenizer's tokens say within a text, a space before them kept."""
+    before = tokenizer(ANY_WORD, add_special_tokens=False)["input_ids"]
+    numbers = range(len(tokenizer))
+    said = tokenizer.batch_decode(
+        [before, *([*before, number] for number in numbers)],
+        clean_up_tokenization_spaces=False,
+    )
+    begun = len(said[0])
+    texts: list[str | None] = [text[begun:] for text in said[1:]]
+    for number in numbers:
+        if number in tokenizer.all_special_ids or BROKEN in texts[number]:
+            texts[number] = None
+    texts[tokenizer.eos_token_id] = END_MARK
+    ids: dict[str, int] = {}
+    for number, text in enumerate(texts):
+        if text is not None:
+            ids.setdefault(text, number)
+    return Vocabulary(texts, ids)
+
+
+def taught_tokens(
+    tokenizer: PreTrainedTokenizerBase,
+    pair: Pair,
+    target: Sequence[int],
+    encoder_decoder: bool,
+    likeliest: Sequence[Sequence[tuple[int, float]]],
+) -> tuple[TeacherToken, ...]:
+    """A pair's target as a teacher's tokens, and then its end mark.
+
+    target: as the teacher's token ids, its end mark last. likeliest: for each of them,
+    (token id, natural logarithm of its probability) of several tokens; a token that
+    says a part of a character is left out.
+    """
+    own = vocabulary(tokenizer)
+    texts = [*_said(tokenizer, pair.target, encoder_decoder), END_MARK]
+    taught = []
+    for text, number, row in zip(texts, target, likeliest, strict=True):
+        said = [(text if i == number else own.texts[i], value) for i, value in row]
+        told = tuple((x, value) for x, value in said if x is not None)
+        taught.append(TeacherToken(text, told))
+    return tuple(taught)
+
+
+def _said(
+    tokenizer: PreTrainedTokenizerBase, target: str, encoder_decoder: bool
+) -> list[str]:
+    """What each token says of a target, without the space a decoder begins with."""
+    whole = target_text(target, encoder_decoder)
+    _, texts = token_texts(tokenizer, whole)
+    beyond = len(whole) - len(target)
+    return [text[beyond:] if i == 0 else text for i, text in enumerate(texts)]
+
+
+def _by_id(
+    token: TeacherToken, label: int, own: Vocabulary, begins: bool
+) -> dict[int, float]:
+    """Probabilities by the student's ids; `label` says what the teacher's token says.
+
+    begins: whether the token is the target's first, which a tokenizer may or may not
+    begin with a space.
+    """
+    space = " " if (own.texts[label] or "").startswith(" ") else ""
+    found: dict[int, float] = {}
+    for text, value in token.likeliest:
+        said = space + text.lstrip(" ") if begins else text
+        number = label if text == token.text else own.ids.get(said)
+        if number is not None and (probability := math.exp(value)) > 0:
+            found[number] = found.get(number, 0.0) + probability
+    return found
