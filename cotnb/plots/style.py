@@ -21,7 +21,8 @@ class Style(NamedTuple):
     hatch: str
 
 
-# Okabe and Ito's colour-blind safe palette; the hues differ in luminance as well.
+# Okabe and Ito's colour-blind safe palette first, then Tol's muted one; the hues differ
+# in luminance as well. What stands in one notebook's figures is never alike.
 STYLE = {
     "before_tuning": Style("before tuning", "#BBBBBB", "s", ""),
     "answer_only": Style("answer-only tuning", "#E69F00", "^", "////"),
@@ -31,20 +32,22 @@ STYLE = {
     "cot_instruction": Style("CoT tuning, instructed", "#56B4E9", "v", ".."),
     "cot_replay": Style("CoT tuning, 10% general data", "#D55E00", "X", "--"),
     "cot_lora": Style("CoT tuning, LoRA", "#222222", "*", "||"),
-    # these four with an amount after it, as in "diverse_16"
+    # with an amount after it, as in "diverse_16"
     "diverse": Style("all questions, so many rationales each", "#332288", "H", "oo"),
     "fewer_questions": Style("so many each, for fewer questions", "#999933", "<", "OO"),
     "right": Style("right rationales alone", "#117733", ">", "++"),
     "with_wrong": Style("with wrong ones among them", "#882255", "p", "**"),
-    "unfiltered": Style("unfiltered rationales", "#CC6677", r"$\spadesuit$", "///"),
+    "unfiltered": Style("unfiltered rationales", "#CC6677", "X", "///"),
     "answer_filtered": Style("right answers alone", "#DDCC77", "d", "\\\\\\"),
     "step_verified": Style("right steps alone", "#44AA99", "8", "..."),
     "template_split": Style("tuned on one set of templates", "#88CCEE", "h", "---"),
-    "random_split": Style(
-        "tuned on both sets of templates", "#AA4499", r"$\clubsuit$", "xxx"
-    ),
-    "unhinted": Style("teacher not told the answer", "#6699CC", r"$\bigstar$", "++"),
-    "hinted": Style("teacher told the answer", "#661100", r"$\heartsuit$", "|||"),
+    "random_split": Style("tuned on both sets of templates", "#AA4499", "H", "xxx"),
+    "unhinted": Style("teacher not told the answer", "#6699CC", "*", "++"),
+    "hinted": Style("teacher told the answer", "#661100", "P", "|||"),
+    "samples": Style("teacher's samples", "#44AA99", "h", "//"),
+    "distribution": Style("teacher's distribution", "#882255", "d", ""),
+    "samples_other": Style("samples, other tokenizer", "#DDCC77", "8", "\\\\"),
+    "distribution_other": Style("distribution, other tokenizer", "#661100", "p", ".."),
 }
 FORMAT_LABELS = {
     "few_shot_cot": "few-shot CoT",

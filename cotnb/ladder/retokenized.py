@@ -1,0 +1,69 @@
+"""A student with another tokenizer and the same weights, to be tuned from there.
+
+Fast vocabulary transfer (Gee et al. 2022): a new token's embedding is the old one's of
+the same name, or else the mean of the old tokens' that spell it. Pretraining again is
+not needed, but a student that was not tuned since is a poor one.
+"""
+
+import os
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from filelock import FileLock
+from transformers import PreTrainedTokenizerFast
+
+from cotnb.ladder.tokenizer import train_tokenizer
+from cotnb.matching import vocabulary
+from cotnb.paths import cache_folder
+from cotnb.students import SUBWORDS, Student, load_student
+
+VOCABULARY = 768  # half of the ladder's: numbers stay tokens, most words do not
+
+
+def retokenized_folder(name: str) -> Path:
+    """The folder of a student by name with a smaller vocabulary, made on first use."""
+    student = load_student(name)
+    folder = cache_folder() / "models" / f"{name}{SUBWORDS}-{student.fingerprint}"
+    with FileLock(f"{folder}.lock"):
+        if not folder.is_dir():
+            scratch = Path(tempfile.mkdtemp(dir=folder.parent))
+            other = retokenized(student, train_tokenizer(VOCABULARY))
+            other.model.save_pretrained(scratch)
+            other.tokenizer.save_pretrained(scratch)
+            os.replace(scratch, folder)
+    return folder
+
+
+def retokenized(student: Student, tokenizer: PreTrainedTokenizerFast) -> Student:
+    """The student, changed in place, with a tokenizer that has its special tokens."""
+    model = student.model
+    spelt = _spelt(student.tokenizer, tokenizer)
+    layers = (model.get_input_embeddings(), model.get_output_embeddings())
+    means = [
+        torch.stack([layer.weight.detach()[ids].mean(0) for ids in spelt])
+        for layer in layers
+    ]
+    model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+    with torch.no_grad():
+        model.get_input_embeddings().weight[:] = means[0]
+        model.get_output_embeddings().weight[:] = means[1]
+    for special in ("pad_token_id", "eos_token_id"):
+        for config in (model.config, model.generation_config):
+            setattr(config, special, getattr(tokenizer, special))
+    return replace(student, tokenizer=tokenizer, fingerprint="")
+
+
+def _spelt(
+    old: PreTrainedTokenizerFast, new: PreTrainedTokenizerFast
+) -> list[list[int]]:
+    """For each new token the old ones that say it."""
+    own, texts = old.get_vocab(), vocabulary(new).texts
+    tokens = new.convert_ids_to_tokens(range(len(new)))
+    return [
+        [own[token]]
+        if token in own
+        else old(text or token, add_special_tokens=False)["input_ids"]
+        for token, text in zip(tokens, texts, strict=True)
+    ]
