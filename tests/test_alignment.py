@@ -100,7 +100,7 @@ def test_of_texts_that_differ_equal_tokens_paired_alone_are_partners():
 
 def test_of_one_text_the_path_is_the_cheapest_of_those_whose_tokens_share_characters():
     rng = random.Random(1)
-    for _ in range(1000):
+    for _ in range(200):
         text = drawn(rng)
         source, target = cut(rng, text), cut(rng, text)
         found = align(source, target)
@@ -118,16 +118,19 @@ def assert_is_a_path(pairs, source, target):
 
 
 def partners_by_characters(source, target) -> list[int]:
-    """By the plainest means: equal spans."""
-    places = {}
-    for i, token in enumerate(source):
-        begin = len("".join(source[:i]))
-        places[begin, begin + len(token)] = i
-    found = []
-    for j, token in enumerate(target):
-        begin = len("".join(target[:j]))
-        found.append(places.get((begin, begin + len(token)), -1))
-    return found
+    """By the plainest means: equal spans of tokens that share no character."""
+    places = {span: i for i, span in enumerate(spans(source)) if span}
+    return [places.get(span, -1) if span else -1 for span in spans(target)]
+
+
+def spans(tokens) -> list[tuple[int, int] | None]:
+    """None where several tokens say parts of one character."""
+    whole = [bool(a and b) for a, b in pairwise([*tokens, "end"])]
+    begins = [len("".join(tokens[:i])) for i in range(len(tokens))]
+    return [
+        (begin, begin + len(token)) if is_whole else None
+        for begin, token, is_whole in zip(begins, tokens, whole, strict=True)
+    ]
 
 
 def least_cost_of_sharing(source, target) -> int:
@@ -146,7 +149,7 @@ def least_cost_of_sharing(source, target) -> int:
 def test_no_text_is_aligned_worse_than_by_the_recurrence(texts, request):
     tokenized = request.getfixturevalue(texts)
     ours = theirs = 0
-    for source, target in tokenized[:200]:
+    for source, target in tokenized[:50]:
         assert "".join(source) == "".join(target)
         found = align(source, target)
         assert found.partner.tolist() == partners_by_characters(source, target)

@@ -14,12 +14,12 @@ import torch
 from filelock import FileLock
 from transformers import PreTrainedTokenizerFast
 
-from cotnb.ladder.tokenizer import train_tokenizer
+from cotnb.ladder.tokenizer import train_tokenizer, with_fewer_words
 from cotnb.matching import vocabulary
 from cotnb.paths import cache_folder
 from cotnb.students import SUBWORDS, Student, load_student
 
-VOCABULARY = 768  # half of the ladder's: numbers stay tokens, most words do not
+MERGES = 200  # of the ladder's thousand: numbers stay tokens, most words do not
 
 
 def retokenized_folder(name: str) -> Path:
@@ -29,7 +29,8 @@ def retokenized_folder(name: str) -> Path:
     with FileLock(f"{folder}.lock"):
         if not folder.is_dir():
             scratch = Path(tempfile.mkdtemp(dir=folder.parent))
-            other = retokenized(student, train_tokenizer(VOCABULARY))
+            finer = with_fewer_words(train_tokenizer(), MERGES)
+            other = retokenized(student, finer)
             other.model.save_pretrained(scratch)
             other.tokenizer.save_pretrained(scratch)
             os.replace(scratch, folder)

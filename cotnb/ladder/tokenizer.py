@@ -1,5 +1,6 @@
 """The ladder's tokenizer: a word or a number up to 99 is a token."""
 
+import json
 from collections.abc import Iterator
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -30,12 +31,11 @@ TRIAGE = """
 """
 
 
-def train_tokenizer(vocabulary: int = VOCABULARY) -> PreTrainedTokenizerFast:
+def train_tokenizer() -> PreTrainedTokenizerFast:
     """Byte-level BPE, trained on every kind of text that a ladder student meets.
 
     Any text can be said: what has no token of its own is said in bytes. Digits of a
-    number are taken two at a time, so that all numbers up to 99 are tokens. With a
-    smaller vocabulary than the ladder's, rarer words are cut into parts.
+    number are taken two at a time, so that all numbers up to 99 are tokens.
     """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -48,12 +48,38 @@ def train_tokenizer(vocabulary: int = VOCABULARY) -> PreTrainedTokenizerFast:
     )
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=vocabulary,
+        vocab_size=VOCABULARY,
         special_tokens=[PAD, END, UNKNOWN, *SENTINELS],
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
     tokenizer.train_from_iterator(_texts(), trainer)
+    return _wrapped(tokenizer)
+
+
+def with_fewer_words(
+    tokenizer: PreTrainedTokenizerFast, merges: int
+) -> PreTrainedTokenizerFast:
+    """The ladder's tokenizer with so many merges, and those of numbers.
+
+    Numbers stay tokens; words that later merges made are cut into parts.
+    """
+    data = json.loads(tokenizer.backend_tokenizer.to_str())
+    model = data["model"]
+    made = {"".join(merge) for merge in model["merges"]}
+    model["merges"] = [
+        merge
+        for number, merge in enumerate(model["merges"])
+        if number < merges or "".join(merge).removeprefix("Ġ").isdigit()
+    ]
+    basic = [token for token in model["vocab"] if token not in made]
+    basic.sort(key=model["vocab"].get)
+    kept = dict.fromkeys([*basic, *("".join(merge) for merge in model["merges"])])
+    model["vocab"] = {token: number for number, token in enumerate(kept)}
+    return _wrapped(Tokenizer.from_str(json.dumps(data)))
+
+
+def _wrapped(tokenizer: Tokenizer) -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         pad_token=PAD,
