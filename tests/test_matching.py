@@ -78,6 +78,23 @@ def test_a_first_token_may_or_may_not_begin_with_a_space(monkeypatch):
     assert first == pytest.approx({5: 0.5, 6: 0.25}) and not last
 
 
+def test_the_teachers_own_token_is_the_students_at_that_place_however_it_is_written():
+    """As where a tokenizer writes another character in its place."""
+    student = load_student("toy-t5")
+    known = student.tokenizer.get_vocab()
+    pair = Pair(
+        "Q:", "a-b", (
+            token("a", ("a", 1.0)),
+            token("-", ("-", 0.5), ("+", 0.5)),
+            token("b", ("b", 1.0)),
+            token(END_MARK, (END_MARK, 1.0)),
+        ),
+    )  # fmt: skip
+    target = [known["a"], known["_"], known["b"], student.tokenizer.eos_token_id]
+    carried = carry(student.tokenizer, pair, target, True)
+    assert carried[1] == pytest.approx({known["_"]: 0.5, known["+"]: 0.5})
+
+
 def test_a_vocabulary_says_its_tokens_with_their_spaces():
     student = load_student("toy-t5")
     own, known = vocabulary(student.tokenizer), student.tokenizer.get_vocab()
