@@ -117,7 +117,7 @@ def token_texts(
     ids, spans = read["input_ids"], read["offset_mapping"]
     if not ids:
         return [], []
-    ends = [*accumulate((end for _, end in spans[:-1]), max), len(text)]
+    ends = [*(end for _, end in spans[:-1]), len(text)]
     begins = [0, *ends[:-1]]
     return ids, [text[a:b] for a, b in zip(begins, ends, strict=True)]
 

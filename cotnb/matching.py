@@ -23,7 +23,7 @@ from cotnb.recipes import Recipe
 from cotnb.students import Student
 
 ANY_WORD = "a"  # what a token is read after, so that the space before it is not lost
-BROKEN = "\ufffd"  # a token that is a part of a character reads as this
+BROKEN = "\ufffd"  # how a token reads that is a part of a character
 
 
 @dataclass(frozen=True)
@@ -149,11 +149,11 @@ def _entropy(tokens: dict[int, float], rest: float, size: int) -> float:
 class Vocabulary:
     """What tokens say.
 
-    texts: by id, None for a special token or a part of a character. ids: by text, the
-    first that says it.
+    texts: by id, BROKEN for a special token or a part of a character. ids: by text,
+    the first that says it, of whole texts alone.
     """
 
-    texts: list[str | None]
+    texts: list[str]
     ids: dict[str, int]
 
 
@@ -167,14 +167,14 @@ def vocabulary(tokenizer: PreTrainedTokenizerBase) -> Vocabulary:
         clean_up_tokenization_spaces=False,
     )
     begun = len(said[0])
-    texts: list[str | None] = [text[begun:] for text in said[1:]]
+    texts = [text[begun:] for text in said[1:]]
     for number in numbers:
         if number in tokenizer.all_special_ids or BROKEN in texts[number]:
-            texts[number] = None
+            texts[number] = BROKEN
     texts[tokenizer.eos_token_id] = END_MARK
     ids: dict[str, int] = {}
     for number, text in enumerate(texts):
-        if text is not None:
+        if text != BROKEN:
             ids.setdefault(text, number)
     return Vocabulary(texts, ids)
 
@@ -189,15 +189,14 @@ def taught_tokens(
     """A pair's target as a teacher's tokens, and then its end mark.
 
     target: as the teacher's token ids, its end mark last. likeliest: for each of them,
-    (token id, natural logarithm of its probability) of several tokens; a token that
-    says a part of a character is left out.
+    (token id, natural logarithm of its probability) of several tokens. What says a
+    part of a character, or is special, is written BROKEN.
     """
     own = vocabulary(tokenizer)
     texts = [*_said(tokenizer, pair.target, encoder_decoder), END_MARK]
     taught = []
     for text, number, row in zip(texts, target, likeliest, strict=True):
-        said = [(text if i == number else own.texts[i], value) for i, value in row]
-        told = tuple((x, value) for x, value in said if x is not None)
+        told = tuple((text if i == number else own.texts[i], value) for i, value in row)
         taught.append(TeacherToken(text, told))
     return tuple(taught)
 
@@ -220,7 +219,7 @@ def _by_id(
     begins: whether the token is the target's first, which a tokenizer may or may not
     begin with a space.
     """
-    space = " " if (own.texts[label] or "").startswith(" ") else ""
+    space = " " if own.texts[label].startswith(" ") else ""
     found: dict[int, float] = {}
     for text, value in token.likeliest:
         said = space + text.lstrip(" ") if begins else text

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from tokenizers import normalizers
 from transformers import AutoTokenizer
 
 from benchmarks.alignment import (
@@ -191,6 +192,9 @@ def test_token_texts_join_to_the_text_whatever_is_in_it():
             ids, said = token_texts(tokenizer, text)
             assert "".join(said) == text and len(ids) == len(said)
     assert token_texts(ladder, "") == ([], [])
+    stripping = t5_style_tokenizer(texts * 5)
+    stripping.backend_tokenizer.normalizer = normalizers.Strip()
+    assert "".join(token_texts(stripping, " She has  ")[1]) == " She has  "
     # bytes of one character: the first has it, and none of them has a partner
     _, said = token_texts(ladder, "a🙂b")
     assert said == ["a", "🙂", "", "", "", "b"]

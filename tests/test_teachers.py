@@ -304,8 +304,9 @@ def test_a_local_teacher_tells_its_likeliest_tokens(name):
         values = [value for _, value in row]
         assert len(row) == 3 and values == sorted(values, reverse=True)
         assert all(value < 0 for value in values)
-    tokens = "".join(row[0][0] for row in reply.top_logprobs)
-    assert tokens.strip().startswith(reply.text[:3].strip())
+    # spaces aside: a decoder's text is read as a target, which begins with one
+    tokens = "".join(row[0][0] for row in reply.top_logprobs).replace(" ", "")
+    assert tokens.startswith(reply.text[:3].replace(" ", ""))
 
 
 def test_a_real_server_of_a_real_model_teaches(monkeypatch, tmp_path):

@@ -15,7 +15,7 @@ from filelock import FileLock
 from transformers import PreTrainedTokenizerFast
 
 from cotnb.ladder.tokenizer import train_tokenizer, with_fewer_words
-from cotnb.matching import vocabulary
+from cotnb.matching import BROKEN, vocabulary
 from cotnb.paths import cache_folder
 from cotnb.students import SUBWORDS, Student, load_student
 
@@ -65,6 +65,8 @@ def _spelt(
     return [
         [own[token]]
         if token in own
-        else old(text or token, add_special_tokens=False)["input_ids"]
+        else old(token if text == BROKEN else text, add_special_tokens=False)[
+            "input_ids"
+        ]
         for token, text in zip(tokens, texts, strict=True)
     ]
