@@ -44,23 +44,28 @@ def align(source: Sequence[str], target: Sequence[str]) -> Alignment:
     if "".join(source) != "".join(target):
         pairs = cheapest_path(edit_costs(source, target))
         return Alignment(pairs, _paired_alone(pairs, source, target))
-    s_ends, t_ends = (
-        np.cumsum([len(x) for x in tokens]) for tokens in (source, target)
-    )
-    cuts = np.intersect1d(s_ends, t_ends)
-    s_after = np.searchsorted(s_ends, cuts, side="right").tolist()
-    t_after = np.searchsorted(t_ends, cuts, side="right").tolist()
-    partner, pairs = np.full(len(target), -1), []
+    s_after, t_after = _tokens_up_to(source), _tokens_up_to(target)
+    partner, pairs = [-1] * len(target), []
     s = t = 0
-    for s_next, t_next in zip(s_after, t_after, strict=True):
+    for end, s_next in s_after.items():
+        if (t_next := t_after.get(end)) is None:
+            continue
         if s_next - s == 1 == t_next - t:
             partner[t] = s
             pairs.append((s, t))
+        elif s_next - s == 1 or t_next - t == 1:  # there is one path
+            pairs += [(i, j) for i in range(s, s_next) for j in range(t, t_next)]
         else:
             costs = _costs_of_sharing(source[s:s_next], target[t:t_next])
             pairs += [(s + i, t + j) for i, j in cheapest_path(costs)]
         s, t = s_next, t_next
-    return Alignment(pairs, partner)
+    return Alignment(pairs, np.array(partner))
+
+
+def _tokens_up_to(tokens: Sequence[str]) -> dict[int, int]:
+    """How many tokens there are up to each character that one ends at."""
+    ends = accumulate(len(token) for token in tokens)
+    return {end: count for count, end in enumerate(ends, start=1)}
 
 
 def cheapest_path(costs: Sequence[Sequence[float]]) -> Pairs:
