@@ -162,6 +162,22 @@ def test_a_tuning_learns_the_teachers_distributions(name, missing_mass, taught):
     assert 0.5 < history["carried"]["mass"] <= 1
 
 
+@pytest.mark.parametrize("name", ["toy-t5", "toy-llama"])
+def test_a_student_learns_what_its_teacher_held_possible_and_did_not_write(name):
+    """All texts say 0, where the teacher held 1 and 2 likelier."""
+    doubt = {"0": 0.1, "1": 0.6, "2": 0.3}
+    said = [token(x, *(doubt.items() if x == "0" else [(x, 1.0)])) for x in "Is 0."]
+    said.append(token(END_MARK, (END_MARK, 1.0)))
+    pairs = [replace(pair, target="Is 0.", taught=tuple(said)) for pair in PAIRS]
+    student = tune(name, pairs, replace(QUICK, epochs=40))
+    known = student.tokenizer.get_vocab()
+    [row] = encode_pairs(student.tokenizer, pairs[:1], student.is_encoder_decoder, 99)
+    place = row.target.index(known["0"])
+    found = logits_alone(student, row)[place].softmax(-1)
+    for digit, probability in doubt.items():
+        assert found[known[digit]].item() == pytest.approx(probability, abs=0.1)
+
+
 def test_a_step_on_what_is_certain_is_a_step_on_the_sample(taught):
     """Losses and gradients, in parts, of both kinds of student."""
     certain = [
