@@ -167,9 +167,10 @@ def vocabulary(tokenizer: PreTrainedTokenizerBase) -> Vocabulary:
         clean_up_tokenization_spaces=False,
     )
     begun = len(said[0])
+    special = set(tokenizer.all_special_ids)
     texts = [text[begun:] for text in said[1:]]
     for number in numbers:
-        if number in tokenizer.all_special_ids or BROKEN in texts[number]:
+        if number in special or BROKEN in texts[number]:
             texts[number] = BROKEN
     texts[tokenizer.eos_token_id] = END_MARK
     ids: dict[str, int] = {}
