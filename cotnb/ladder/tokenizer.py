@@ -18,7 +18,7 @@ from cotnb.tasks.micro_world import load_micro_world
 
 PAD, END, UNKNOWN = "<pad>", "</s>", "<unk>"
 VOCABULARY = 1536
-# words of a later notebook's dialogues, so that they are said in fewer tokens than bytes
+# words of a later notebook's dialogues, so that they are said in few tokens
 TRIAGE = """
  patient nurse doctor triage dialogue scenario question ask asks answer symptom
  symptoms history medication medicines signs test image examination listen heart lungs
