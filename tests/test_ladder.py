@@ -50,7 +50,7 @@ def shard():
     return draw_shard(40)
 
 
-FEW_MARKS = {"MARKS": 4, "QUESTIONS_A_MARK": 15}
+FEW_MARKS = {"MARKS": 4, "STEPS_A_MARK": 5, "QUESTIONS_A_MARK": 15}
 
 
 @pytest.fixture

@@ -44,6 +44,7 @@ EMBEDDINGS_FASTER = 15
 LONG = 1000  # steps from which on compiling, a minute or two, pays
 CARD = "card.json"
 MARKS = 20  # points of the curve, and checkpoints that a kill may fall back to
+STEPS_A_MARK = 30  # or more: a short pretraining has fewer marks
 QUESTIONS_A_MARK = 150  # of each kind
 PRETRAINING_VERSION = 7  # raised when a change of code changes what is learnt
 # what a curve and a card tell: a name, the task, how it is asked
@@ -168,7 +169,7 @@ def _pretrain_into(folder: Path, name: str, pairs: int, recipe: Recipe) -> None:
     shards = Shards(tokenizer, pairs)
     trainer = build_trainer(student, shards, plan, recipe, work_folder(folder))
     trainer.optimizer = _optimizer(model, recipe)
-    trainer.args.save_steps = max(1, len(plan) // MARKS)
+    trainer.args.save_steps = max(1, len(plan) // _marks(len(plan)))
     if len(plan) >= LONG:
         trainer.forward = _compiled(model)
     if torch.cuda.is_available():
@@ -210,7 +211,8 @@ class _Curve(TrainerCallback):
 
     def __init__(self, student: Student, steps: int, batch_size: int):
         self.student, self.batch_size = student, batch_size
-        self.marks = {round(steps * (i + 1) / MARKS) for i in range(MARKS)}
+        count = _marks(steps)
+        self.marks = {round(steps * (i + 1) / count) for i in range(count)}
         self.rows: list[dict] = []
 
     def on_train_begin(self, args, state, control, **_):
@@ -227,6 +229,10 @@ class _Curve(TrainerCallback):
         print(", ".join(f"{r['what']} {r['accuracy']:.0%}" for r in rows), flush=True)
         state.log_history.append({"step": step, "curve": rows})
         self.rows += rows
+
+
+def _marks(steps: int) -> int:
+    return min(MARKS, max(1, steps // STEPS_A_MARK))
 
 
 def _hash(name: str, pairs: int, recipe: Recipe) -> str:
