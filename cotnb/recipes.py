@@ -78,7 +78,8 @@ class Recipe:
 def recipe_hash(fingerprint: str, pairs: Sequence[Pair], recipe: Recipe) -> str:
     """16 hex digits that name (student, data, format, method, steps, seed, code).
 
-    fingerprint: the untuned student's. The pairs hold the format and the data.
+    fingerprint: of the student before this tuning; after a first stage it is the name
+    that this gave to that stage. The pairs hold the format and the data.
     """
     settings = recipe.settings()
     if recipe.method != "lora":

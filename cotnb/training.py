@@ -7,7 +7,7 @@ import shutil
 import time
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
@@ -56,40 +56,49 @@ KEPT = "kept"  # students on the way, within what is put in place
 _asked: list[dict] = []
 
 
-def tune(student_name: str, pairs: Sequence[Pair], recipe: Recipe) -> Student:
+def tune(student: str | Student, pairs: Sequence[Pair], recipe: Recipe) -> Student:
     """A student tuned on pairs by a recipe, trained now or read from the cache.
 
+    student: a name, as `load_student` takes it, or a student that was tuned before, for
+    a second stage: it stays as it is, and its fingerprint is part of the new one's.
     Two runs that ask for the same student at the same time train it once: the second
     waits. After a kill the same call goes on from the last checkpoint.
     Raises UserError where there are no pairs or one is longer than max_length.
     """
-    base, folder = _tuned_folder(student_name, pairs, recipe, kept=0)
+    base, folder = _tuned_folder(student, pairs, recipe, kept=0)
     return _load_tuned(base, folder, folder.name)
 
 
 def tune_in_steps(
-    student_name: str, pairs: Sequence[Pair], recipe: Recipe, count: int
+    student: str | Student, pairs: Sequence[Pair], recipe: Recipe, count: int
 ) -> Iterator[tuple[int, Student]]:
     """(optimiser steps, student) at `count` evenly spaced steps of one tuning.
 
     The last is what `tune` gives, the others are on the way there. Raises UserError as
     `tune` does, and where the tuning has fewer steps than that.
     """
-    base, folder = _tuned_folder(student_name, pairs, recipe, kept=count)
+    base, folder = _tuned_folder(student, pairs, recipe, kept=count)
     name = folder.name.partition("-")[0]
     for kept in sorted((folder / KEPT).iterdir(), key=lambda path: int(path.name)):
-        step, fresh = int(kept.name), copy.copy(base)
-        fresh.model = copy.deepcopy(base.model)  # an adapter is merged into its base
-        yield step, _load_tuned(fresh, kept, f"{name}-{step}")
+        step = int(kept.name)
+        # a copy, as an adapter is merged into its base
+        yield step, _load_tuned(_fresh(base), kept, f"{name}-{step}")
+
+
+def _fresh(student: str | Student) -> Student:
+    """One that may be changed in place, as training and merging do."""
+    if isinstance(student, str):
+        return load_student(student)
+    return replace(student, model=copy.deepcopy(student.model))
 
 
 def _tuned_folder(
-    student_name: str, pairs, recipe: Recipe, kept: int
+    student: str | Student, pairs, recipe: Recipe, kept: int
 ) -> tuple[Student, Path]:
     """The untuned student, and where the tuned one is, once it has been trained."""
     if not pairs:
         raise UserError("no pairs to tune on: did a filter drop every rationale?")
-    base = load_student(student_name)
+    base = _fresh(student)
     name = recipe_hash(base.fingerprint, pairs, recipe)
     folder = cache_folder() / "students" / (f"{name}-kept{kept}" if kept else name)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -97,7 +106,7 @@ def _tuned_folder(
         trained = not (folder / DONE).is_file()
         if trained:
             _train_on_pairs(folder, base, pairs, recipe, kept)
-            base = load_student(student_name)  # training changed this one in place
+            base = _fresh(student)  # training changed this one in place
     seconds = json.loads((folder / DONE).read_text())["seconds"]
     _asked.append({"tuning": name, "trained": trained, "seconds": seconds})
     return base, folder

@@ -201,6 +201,36 @@ def test_students_on_the_way_are_kept_and_the_last_is_the_tuned_one(method):
         next(tune_in_steps("toy-t5", PAIRS, recipe, 25))
 
 
+@pytest.mark.parametrize("name", ["toy-t5", "toy-llama"])
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_a_second_stage_goes_on_from_the_first(name, method):
+    recipe = replace(QUICK, method=method, seed=3)
+    first = tune(name, PAIRS[:24], recipe)
+    before = {key: value.clone() for key, value in first.model.state_dict().items()}
+    second = tune(first, PAIRS[24:], recipe)
+    assert second.name == name and second.model is not first.model
+    assert second.fingerprint == recipe_hash(first.fingerprint, PAIRS[24:], recipe)
+    after = first.model.state_dict()
+    assert all(torch.equal(after[key], before[key]) for key in before)
+
+    folder = cache_folder() / "written" / first.fingerprint
+    first.model.save_pretrained(folder)
+    first.tokenizer.save_pretrained(folder)
+    expected = tune(str(folder), PAIRS[24:], recipe).model.state_dict()
+    found = second.model.state_dict()
+    assert all(torch.equal(found[key], expected[key]) for key in expected)
+    again = tune(first, PAIRS[24:], recipe).model.state_dict()
+    assert all(torch.equal(again[key], expected[key]) for key in expected)
+
+
+def test_a_second_stage_on_the_way_ends_as_the_whole_one():
+    first = tune("toy-t5", PAIRS[:24], QUICK)
+    [*_, (step, last)] = tune_in_steps(first, PAIRS[24:], QUICK, 3)
+    expected = tune(first, PAIRS[24:], QUICK).model.state_dict()
+    found = last.model.state_dict()
+    assert step == 12 and all(torch.equal(found[k], expected[k]) for k in expected)
+
+
 def test_two_at_once_train_once():
     both = [_start(8), _start(8)]
     for process in both:
