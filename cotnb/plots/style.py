@@ -48,6 +48,18 @@ STYLE = {
     "distribution": Style("teacher's distribution", "#882255", "d", ""),
     "samples_other": Style("samples, other tokenizer", "#DDCC77", "8", "\\\\"),
     "distribution_other": Style("distribution, other tokenizer", "#661100", "p", ".."),
+    "one_task": Style("this task alone", "#E69F00", "^", "////"),
+    "two_stages": Style("other tasks, then this one", "#0072B2", "o", ""),
+    "reverse_order": Style("this task, then the others", "#CC79A7", "v", "xx"),
+    "math_mixed": Style("math mixed into this task", "#009E73", "D", "\\\\"),
+    "first_stage": Style("the other tasks alone", "#56B4E9", "P", ".."),
+    "adapted": Style("other tasks, then so many examples", "#332288", "h", "--"),
+    "few_alone": Style(
+        "so many examples alone, last stage equal", "#D55E00", "X", "++"
+    ),
+    "few_longer": Style(
+        "so many examples alone, steps in all equal", "#117733", "p", "||"
+    ),
 }
 FORMAT_LABELS = {
     "few_shot_cot": "few-shot CoT",
@@ -74,6 +86,10 @@ TASK_LABELS = {
     "teachers_rationales": "the teacher's own answers",
     "micro_world_1_step": "micro-world, 1 step",
     "micro_world_ood": "micro-world, unseen templates",
+    "micro_coin_flip": "coin flip",
+    "micro_coin_flip_ood": "coin flip, new sentences",
+    "ho_coin_flip": "coin flip",
+    "ho_date_understanding": "date understanding",
     "micro_triage": "new flows",
     "micro_triage_same_flows": "flows of tuning",
     "micro_triage_ood": "new wording too",
