@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cotnb.errors import UserError
+from cotnb.rationales import keep_correct, match, teacher_rationales
 from cotnb.tasks import load_task, task_names
 from cotnb.tasks.hub import BBH_ANSWER_TYPES, DEV_QUESTIONS
 
@@ -47,6 +48,15 @@ def test_a_mirror_serves_the_hubs_ids(mirror):
     assert load_task("svamp", "test", 3)[2].answer == "29"
     assert load_task("bbh_navigate", "test")[0].answer == "no"
     assert load_task("ho_coin_flip", "train")[0].index == 4
+
+
+def test_choices_are_laid_out_as_the_teacher_was_asked_them(mirror):
+    lead, listed = "Who has the\nWhich choice is true? Answer choices:", "(A) x, (B) y."
+    row = {"index": 0, "question": f"{lead} {listed}", "answer": "B", "split": "train"}
+    write(mirror.parent / "tasks/tracking_shuffled_objects.jsonl", [row])
+    [example] = load_task("ho_tracking_shuffled_objects", "train")
+    asked = "Who has the Which choice is true ? Answer Choices: (A) x. (B) y."
+    assert (example.question, example.answer) == (asked, "B")
 
 
 def test_a_choice_item_answered_in_words_is_text(mirror):
@@ -103,6 +113,28 @@ def test_gsm_symbolic_keeps_templates_and_questions_apart():
     assert len(texts) == len(set(texts))
     assert load_task("gsm_symbolic", "train", 20) == sets["train"][:20]
     assert all(e.rationale and e.answer in e.rationale for e in sets["test"])
+
+
+@needs_real_data
+@pytest.mark.parametrize(
+    ("task", "right"),
+    [
+        ("tracking_shuffled_objects", 282),
+        ("coin_flip", 320),
+        ("last_letter_concatenation", 205),
+    ],
+)
+def test_the_teachers_right_rationales_are_found_by_their_questions(
+    task, right, monkeypatch
+):
+    if not os.environ.get("COTNB_MIRROR"):
+        monkeypatch.setenv("COTNB_MIRROR", str(REAL_DATA))
+    questions = load_task(f"ho_{task}", "train")
+    file = f"text_davinci_002/{task}.jsonl.gz"
+    found = keep_correct(
+        teacher_rationales(questions, file, "text-davinci-002", "zero-shot-cot")
+    )
+    assert len(match(questions, found)) == len(found) == right
 
 
 @needs_real_data

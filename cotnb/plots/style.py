@@ -53,13 +53,9 @@ STYLE = {
     "reverse_order": Style("this task, then the others", "#CC79A7", "v", "xx"),
     "math_mixed": Style("math mixed into this task", "#009E73", "D", "\\\\"),
     "first_stage": Style("the other tasks alone", "#56B4E9", "P", ".."),
-    "adapted": Style("other tasks, then so many examples", "#332288", "h", "--"),
-    "few_alone": Style(
-        "so many examples alone, last stage equal", "#D55E00", "X", "++"
-    ),
-    "few_longer": Style(
-        "so many examples alone, steps in all equal", "#117733", "p", "||"
-    ),
+    "adapted": Style("other tasks, then examples", "#332288", "h", "--"),
+    "few_alone": Style("examples alone, as often", "#D55E00", "X", "++"),
+    "few_longer": Style("examples alone, for longer", "#117733", "p", "||"),
 }
 FORMAT_LABELS = {
     "few_shot_cot": "few-shot CoT",
@@ -87,9 +83,9 @@ TASK_LABELS = {
     "micro_world_1_step": "micro-world, 1 step",
     "micro_world_ood": "micro-world, unseen templates",
     "micro_coin_flip": "coin flip",
-    "micro_coin_flip_ood": "coin flip, new sentences",
+    "micro_coin_flip_ood": "new sentences",
     "ho_coin_flip": "coin flip",
-    "ho_date_understanding": "date understanding",
+    "ho_tracking_shuffled_objects": "shuffled objects",
     "micro_triage": "new flows",
     "micro_triage_same_flows": "flows of tuning",
     "micro_triage_ood": "new wording too",

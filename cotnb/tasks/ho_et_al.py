@@ -26,6 +26,9 @@ def load_ho_et_al(name: str, split: str, by_template: bool = False) -> list[Exam
 
     name: a key of HO_ET_AL_TASKS. by_template: take the split that keeps templates
     apart. The folder is COTNB_TASK_FILES, or `tasks` beside the mirror's folder.
+    Questions are laid out as text-davinci-002 was asked them (Kojima et al. 2022), so
+    that its rationales are found by them; but dates it was asked with the choices in
+    another order, so its letters there are none of these.
     """
     path = _folder() / f"{name}.jsonl"
     if not path.is_file():
@@ -63,11 +66,22 @@ def _rows(path: Path, field: str):
 
 def _example(name: str, split: str, row: dict) -> Example:
     kind = HO_ET_AL_TASKS[name]
+    question = " ".join(row["question"].split())
+    if name == "tracking_shuffled_objects":
+        question = _as_asked(question)
     return Example(
         task=f"ho_{name}",
         split=split,
         index=row["index"],
-        question=" ".join(row["question"].split()),
+        question=question,
         answer=canonical(str(row["answer"]), kind),
         answer_type=kind,
     )
+
+
+def _as_asked(question: str) -> str:
+    asked, lead, choices = question.partition("Which choice is true? Answer choices: ")
+    if not lead:
+        return question
+    listed = choices.replace(", (", ". (")
+    return f"{asked}Which choice is true ? Answer Choices: {listed}"
