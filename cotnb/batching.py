@@ -5,6 +5,7 @@ of BUCKET and rows of like length share a batch. An encoder-decoder student read
 rows; a decoder-only one reads rows packed end to end, prompt and target in one line.
 """
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from cotnb.formats import Pair
 
 BUCKET = 16
 TOKENS_BUCKET = 128  # of a line of packed rows, and of its targets
+TOKENS_SETTING = "COTNB_TOKENS_AT_ONCE"
 TOKENS_AT_ONCE = 2304  # a step of more is done in parts, so that memory stays bounded
 PADDED_AT_ONCE = {"cpu": 4096, "cuda": 2**16}  # the same of an encoder-decoder's rows
 SORTING_WINDOW = 32  # batches whose rows are sorted by length together
@@ -161,6 +163,31 @@ def pack_pairs(rows: Sequence[Encoded], pad_token_id: int) -> dict[str, torch.Te
     return {name: torch.as_tensor(array) for name, array in batch.items()}
 
 
+def tokens_at_once(encoder_decoder: bool, device: str) -> int:
+    """The most tokens that are put through a student at once, or a single row.
+
+    A step of more is done in parts whose gradients add up, so this bounds memory and
+    changes nothing that is learnt. device: "cpu" or "cuda". COTNB_TOKENS_AT_ONCE sets
+    it for a large student; raises UserError where that is no number from 1.
+    """
+    if asked := os.environ.get(TOKENS_SETTING, "").strip():
+        if not asked.isdecimal() or int(asked) < 1:
+            raise UserError(f"{TOKENS_SETTING}={asked}: expected a number, 1 or more")
+        return int(asked)
+    return PADDED_AT_ONCE[device] if encoder_decoder else TOKENS_AT_ONCE
+
+
+def own_rows(rows: Sequence[Encoded], process: int, processes: int) -> list[Encoded]:
+    """A process's share of a step's rows; all processes' shares are of like lengths.
+
+    Alone it has them all, as they are; it has none where there are fewer rows.
+    """
+    if processes == 1:
+        return list(rows)
+    by_length = sorted(rows, key=lambda row: (-len(row.prompt), -len(row.target)))
+    return by_length[process::processes]
+
+
 def sort_step(rows: Sequence[Encoded], tokens: int) -> list[list[Encoded]]:
     """A step's rows in parts of like length, the longest rows first.
 
@@ -177,15 +204,15 @@ def sort_step(rows: Sequence[Encoded], tokens: int) -> list[list[Encoded]]:
     return parts
 
 
-def split_step(rows: Sequence[Encoded]) -> list[list[Encoded]]:
-    """A step's rows in parts, each of at most TOKENS_AT_ONCE tokens or a single row."""
+def split_step(rows: Sequence[Encoded], tokens: int) -> list[list[Encoded]]:
+    """A step's rows in parts, each of at most so many tokens or a single row."""
     parts: list[list[Encoded]] = []
     room = 0
     for row in rows:
         size = len(row.prompt) + len(row.target)
         if size > room:
             parts.append([])
-            room = TOKENS_AT_ONCE
+            room = tokens
         parts[-1].append(row)
         room -= size
     return parts

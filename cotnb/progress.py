@@ -11,19 +11,23 @@ SECONDS_BETWEEN_LINES = 15
 
 
 class Progress:
-    """Counts up to `total`; a bar where somebody watches, else a line every 15 s."""
+    """Counts up to `total`; a bar where somebody watches, else a line every 15 s.
 
-    def __init__(self, total: int, label: str):
-        self.total, self.label, self.done = total, label, 0
+    shown: False to count in silence.
+    """
+
+    def __init__(self, total: int, label: str, shown: bool = True):
+        self.total, self.label, self.done, self.shown = total, label, 0, shown
         self.last = time.monotonic()
-        self.bar = tqdm(total=total, desc=label, leave=False) if _watched() else None
+        bar = shown and _watched()
+        self.bar = tqdm(total=total, desc=label, leave=False) if bar else None
 
     def advance(self, count: int, note: str = "") -> None:
         self.done += count
         if self.bar is not None:
             self.bar.set_postfix_str(note, refresh=False)
             self.bar.update(count)
-        elif time.monotonic() - self.last >= SECONDS_BETWEEN_LINES:
+        elif self.shown and time.monotonic() - self.last >= SECONDS_BETWEEN_LINES:
             self.last = time.monotonic()
             print(f"{self.label}: {self.done}/{self.total} {note}", flush=True)
 
@@ -33,10 +37,11 @@ class Progress:
 
 
 class TrainingProgress(TrainerCallback):
-    """Shows a Trainer's optimiser steps and its last loss."""
+    """Shows a Trainer's optimiser steps and its last loss, once for all processes."""
 
     def on_train_begin(self, args, state, control, **_):
-        self.progress = Progress(state.max_steps, "tuning, steps")
+        shown = state.is_world_process_zero
+        self.progress = Progress(state.max_steps, "tuning, steps", shown)
         self.progress.advance(state.global_step)
         self.note = ""
 

@@ -28,6 +28,7 @@ from transformers.utils import logging as transformers_logging
 from cotnb.errors import UserError
 from cotnb.ladder.sizes import LADDER, ladder_folder
 from cotnb.paths import cache_folder
+from cotnb.processes import process_count, state
 
 transformers_logging.disable_progress_bar()  # a bar a file tells a reader nothing
 
@@ -66,7 +67,9 @@ class Student:
 
 
 def default_device() -> torch.device:
-    """A GPU where there is one, else the CPU."""
+    """A GPU where there is one, else the CPU; each launched process has its own."""
+    if process_count() > 1:
+        return state().device
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 

@@ -11,9 +11,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
-from filelock import FileLock
 from peft import LoraConfig, PeftModel, get_peft_model
-from torch.utils.data import DataLoader
 from transformers import (
     PrinterCallback,
     Trainer,
@@ -24,24 +22,23 @@ from transformers import (
 from transformers.activations import GELUTanh, NewGELUActivation
 from transformers.trainer_utils import get_last_checkpoint
 
-from cotnb.batching import (
-    PADDED_AT_ONCE,
-    Encoded,
-    encode_pairs,
-    pack_pairs,
-    pad_pairs,
-    plan_batches,
-    sort_step,
-    split_step,
-)
-from cotnb.cross_entropy import summed_cross_entropy
-from cotnb.divergence import lay_out, summed_divergence
+from cotnb.batching import Encoded, encode_pairs, plan_batches
 from cotnb.errors import UserError
 from cotnb.formats import Pair
+from cotnb.launching import processes_wanted, train_in_processes
 from cotnb.matching import soften
 from cotnb.memory import keep_freed_memory
 from cotnb.packed_attention import read_packed_rows
+from cotnb.pair_trainer import PairTrainer
 from cotnb.paths import cache_folder
+from cotnb.processes import (
+    is_main,
+    locked,
+    process_count,
+    refuse_parts_of_models,
+    state,
+    wait_for_all,
+)
 from cotnb.progress import TrainingProgress
 from cotnb.recipes import Recipe, recipe_hash
 from cotnb.students import Student, default_device, load_student, open_student, tuned
@@ -62,7 +59,9 @@ def tune(student: str | Student, pairs: Sequence[Pair], recipe: Recipe) -> Stude
     student: a name, as `load_student` takes it, or a student that was tuned before, for
     a second stage: it stays as it is, and its fingerprint is part of the new one's.
     Two runs that ask for the same student at the same time train it once: the second
-    waits. After a kill the same call goes on from the last checkpoint.
+    waits. After a kill the same call goes on from the last checkpoint. COTNB_PROCESSES
+    has it trained on several devices, and under `accelerate launch` it is trained by
+    all processes that call this alike.
     Raises UserError where there are no pairs or one is longer than max_length.
     """
     base, folder = _tuned_folder(student, pairs, recipe, kept=0)
@@ -102,10 +101,14 @@ def _tuned_folder(
     name = recipe_hash(base.fingerprint, pairs, recipe)
     folder = cache_folder() / "students" / (f"{name}-kept{kept}" if kept else name)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{folder}.lock"):
+    with locked(Path(f"{folder}.lock")):
         trained = not (folder / DONE).is_file()
-        if trained:
-            _train_on_pairs(folder, base, pairs, recipe, kept)
+        if trained and (count := processes_wanted()) > 1:
+            base.model.to("cpu")  # its device is for those who train
+            train_in_processes(count, folder, student, pairs, recipe, kept)
+            base.model.to(default_device())
+        elif trained:
+            train_on_pairs(folder, base, pairs, recipe, kept)
             base = _fresh(student)  # training changed this one in place
     seconds = json.loads((folder / DONE).read_text())["seconds"]
     _asked.append({"tuning": name, "trained": trained, "seconds": seconds})
@@ -142,7 +145,12 @@ def _load_tuned(base: Student, folder: Path, fingerprint: str) -> Student:
     return tuned(base, model, fingerprint)
 
 
-def _train_on_pairs(folder: Path, base: Student, pairs, recipe, kept: int) -> None:
+def train_on_pairs(folder: Path, base: Student, pairs, recipe, kept: int) -> None:
+    """Tune a student, in place, on pairs, and put what it became in a folder.
+
+    kept: how many students on the way are kept in the folder too. Raises UserError as
+    `tune_in_steps` does.
+    """
     encoded = encode_pairs(
         base.tokenizer, pairs, base.is_encoder_decoder, recipe.max_length
     )
@@ -170,33 +178,37 @@ def _train_on_pairs(folder: Path, base: Student, pairs, recipe, kept: int) -> No
     train_into(folder, trainer, base.tokenizer, about)
 
 
-def train_into(folder: Path, trainer: "PairTrainer", tokenizer, about: dict) -> None:
+def train_into(folder: Path, trainer: PairTrainer, tokenizer, about: dict) -> None:
     """Train, from the last checkpoint if there is one, and put a folder in place.
 
     The folder holds model, tokenizer, and in DONE what was noted of the training:
-    about, with steps, seconds (since the last start) and losses.
+    about, with steps, seconds (since the last start) and losses. Of several processes
+    that train together one writes, and all return once it has.
     Raises UserError where it cannot be written; the same call then goes on from there.
     """
     work, started = work_folder(folder), time.time()
     try:
         trainer.train(resume_from_checkpoint=_last_checkpoint(work))
-        finished = work / FINISHED
-        trainer.model.save_pretrained(finished)
-        tokenizer.save_pretrained(finished)
-        note = {
-            "steps": trainer.state.global_step,
-            "seconds": round(time.time() - started, 1),
-            **about,
-            "losses": _losses(trainer),
-        }
-        (finished / DONE).write_text(json.dumps(note, indent=1))
-        os.replace(finished, folder)
+        if is_main():
+            finished = work / FINISHED
+            trainer.model.save_pretrained(finished)
+            tokenizer.save_pretrained(finished)
+            note = {
+                "steps": trainer.state.global_step,
+                "seconds": round(time.time() - started, 1),
+                **about,
+                "losses": _losses(trainer),
+            }
+            (finished / DONE).write_text(json.dumps(note, indent=1))
+            os.replace(finished, folder)
     except OSError as error:
         raise UserError(
             f"{work}: the student could not be written ({error.strerror or error}); "
             "make room and run again: it goes on from its last checkpoint"
         ) from error
-    shutil.rmtree(work)
+    if is_main():
+        shutil.rmtree(work)
+    wait_for_all()
 
 
 def work_folder(folder: Path) -> Path:
@@ -223,13 +235,13 @@ class _Keep(TrainerCallback):
         self.folder, self.steps = folder, steps
 
     def on_step_end(self, args, state, control, model=None, **_):
-        if state.global_step in self.steps:
+        if state.is_world_process_zero and state.global_step in self.steps:
             model.save_pretrained(self.folder / str(state.global_step))
 
 
 def build_trainer(
     base: Student, encoded: list[Encoded], plan, recipe: Recipe, work: Path
-) -> "PairTrainer":
+) -> PairTrainer:
     """The Trainer that tunes a student, in place, over planned batches.
 
     plan: the rows of each optimiser step. work: where its checkpoints go.
@@ -268,6 +280,8 @@ def build_trainer(
         remove_unused_columns=False,
         dataloader_pin_memory=torch.cuda.is_available(),
     )
+    # without a launch one device tunes, whatever others there are
+    arguments._n_gpu = min(arguments.n_gpu, 1)
     trainer = PairTrainer(
         model=model,
         args=arguments,
@@ -277,6 +291,9 @@ def build_trainer(
         callbacks=[TrainingProgress()],
     )
     trainer.remove_callback(PrinterCallback)
+    refuse_parts_of_models(trainer.accelerator.distributed_type)
+    if process_count() > 1:
+        set_seed(recipe.seed + state().process_index)  # each drops out its own
     return trainer
 
 
@@ -302,73 +319,3 @@ def _freeze_in_bf16(model) -> None:
     for module in model.modules():
         if isinstance(module, torch.nn.Linear) and not module.weight.requires_grad:
             module.weight.data = module.weight.data.bfloat16()
-
-
-class PairTrainer(Trainer):
-    """A Trainer over planned batches, with the loss on target tokens alone.
-
-    encoded: the pairs' token ids. plan: the rows of every optimiser step, so that a
-    resumed run sees the batches it would have seen. forward: what is called in place of
-    the model, such as the same compiled.
-    """
-
-    def __init__(
-        self, *, encoded: Sequence[Encoded], plan, student: Student, **arguments
-    ):
-        self.plan = plan
-        self.forward = None
-        self.pad_token_id = student.tokenizer.pad_token_id
-        self.encoder_decoder = student.is_encoder_decoder
-        super().__init__(train_dataset=encoded, **arguments)
-
-    def get_train_dataloader(self) -> DataLoader:
-        loader = DataLoader(
-            self.train_dataset,
-            batch_sampler=self.plan,
-            collate_fn=self._collate,
-            num_workers=self.args.dataloader_num_workers,
-        )
-        return self.accelerator.prepare(loader)
-
-    def _collate(self, rows: list[Encoded]) -> dict:
-        """The parts of a step, and how many target tokens they have in all."""
-        if self.encoder_decoder:
-            apart = sort_step(rows, PADDED_AT_ONCE[self.args.device.type])
-            parts = [pad_pairs(part, self.pad_token_id) for part in apart]
-        else:
-            apart = split_step(rows)
-            parts = [pack_pairs(part, self.pad_token_id) for part in apart]
-        if rows[0].soft is not None:
-            for part, own in zip(parts, apart, strict=True):
-                part["soft"] = lay_out([row.soft for row in own], part["labels"])
-        return {"parts": parts, "targets": sum(len(row.target) for row in rows)}
-
-    def training_step(self, model, inputs, num_items_in_batch=None):
-        """Gradients of a step, part by part; returns its loss, (), without a graph."""
-        model.train()
-        inputs = self._prepare_inputs(inputs)
-        whole = inputs["targets"] * self.current_gradient_accumulation_steps
-        losses = []
-        for part in inputs["parts"]:
-            with self.compute_loss_context_manager():
-                loss = self.compute_loss(model, part) / whole
-            self.accelerator.backward(loss)
-            losses.append(loss.detach())
-        return torch.stack(losses).sum()
-
-    def compute_loss(self, model, inputs, **_):
-        """The sum over one part's target tokens of their cross-entropy, in nats.
-
-        With `soft` it is that of their divergence from what is to be learnt.
-        """
-        kept_back = {"soft"} if self.encoder_decoder else {"soft", "labels"}
-        asked = {name: inputs[name] for name in inputs if name not in kept_back}
-        call = model if self.forward is None else self.forward
-        output = call(**asked, use_cache=False)
-        logits = output.logits.flatten(0, 1)
-        if "soft" in inputs:
-            return summed_divergence(logits, inputs["soft"])
-        return summed_cross_entropy(logits, inputs["labels"].flatten())
-
-    def floating_point_ops(self, inputs) -> int:
-        return 0  # the Trainer's own count reads padded batches

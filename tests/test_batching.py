@@ -81,12 +81,12 @@ def test_packed_rows_are_not_sorted_so_that_steps_are_of_like_size():
 
 def test_a_long_step_is_done_in_parts_that_lose_no_row():
     rows = [Encoded([1] * (100 * i), [2] * 50) for i in range(1, 12)]
-    parts = split_step(rows)
+    parts = split_step(rows, TOKENS_AT_ONCE)
     assert [row for part in parts for row in part] == rows
     sizes = [sum(len(r.prompt) + len(r.target) for r in part) for part in parts]
     assert len(parts) > 1 and max(sizes) <= TOKENS_AT_ONCE
     longer = Encoded([1] * TOKENS_AT_ONCE, [2])
-    assert split_step([longer, rows[0]]) == [[longer], [rows[0]]]
+    assert split_step([longer, rows[0]], TOKENS_AT_ONCE) == [[longer], [rows[0]]]
 
 
 def test_an_encoders_step_is_done_in_parts_of_like_length_that_lose_no_row():
