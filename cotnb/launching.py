@@ -48,7 +48,9 @@ def processes_wanted() -> int:
         return 1  # they are there already
     gpus = torch.cuda.device_count()
     if int(asked) > max(gpus, 1) and gpus:
-        raise UserError(f"{SETTING}={asked}: this machine has {gpus} GPU, one each")
+        raise UserError(
+            f"{SETTING}={asked}: this machine has {gpus} GPU(s), one a process"
+        )
     return int(asked)
 
 

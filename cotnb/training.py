@@ -129,7 +129,7 @@ def tuning_history(student: Student) -> dict:
 
     Keys: steps, seconds (since the last start), pairs, target_tokens, and losses, a
     list of {"step", "epoch", "loss", "learning_rate"}; carried, of distribution
-    matching, with the fields of `matching.Carried`.
+    matching, with the fields of `matching.Carried`; processes, where several trained.
     """
     path = cache_folder() / "students" / student.fingerprint / DONE
     return json.loads(path.read_text())
@@ -197,6 +197,7 @@ def train_into(folder: Path, trainer: PairTrainer, tokenizer, about: dict) -> No
                 "steps": trainer.state.global_step,
                 "seconds": round(time.time() - started, 1),
                 **about,
+                **({"processes": process_count()} if process_count() > 1 else {}),
                 "losses": _losses(trainer),
             }
             (finished / DONE).write_text(json.dumps(note, indent=1))

@@ -16,7 +16,8 @@ from cotnb.report import is_current
 PROJECT = Path(__file__).resolve().parent.parent
 README = (PROJECT / "README.md").read_text()
 BLOCKS = re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
-COMMANDS = [line for block in BLOCKS for line in block.splitlines() if line.strip()]
+LINES = [line for block in BLOCKS for line in block.splitlines() if line.strip()]
+COMMANDS = [re.sub(r"^(\w+=\S+ )+", "", line) for line in LINES]
 
 
 def test_there_are_commands():
@@ -63,6 +64,11 @@ def test_every_path_is_there():
     assert paths
     missing = [path for path in paths if not (PROJECT / path).exists()]
     assert not missing
+
+
+def test_every_environment_variable_is_one_that_is_read():
+    source = "".join(path.read_text() for path in PROJECT.glob("cotnb/**/*.py"))
+    assert not [x for x in re.findall(r"COTNB_\w+", README) if f'"{x}"' not in source]
 
 
 def test_the_results_table_is_current():
