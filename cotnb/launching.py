@@ -81,8 +81,9 @@ def train_in_processes(
         with FileLock(place / ASKED_FOR), log.open("w") as errors:
             ended = _run(count, place, errors)
         fault = place / FAULT
-        reason = fault.read_text() if fault.is_file() else f"ended with {ended}; {log}"
+        reason = fault.read_text() if fault.is_file() else ""
     if not folder.is_dir():
+        reason = reason or f"killed, or ended with status {ended}; see {log}"
         raise UserError(f"tuning in {count} processes: {reason}")
     log.unlink()
 

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -17,10 +18,10 @@ from accelerate import DistributedType
 from tiny_grid import command, wait_until
 from transformers import T5Config, T5ForConditionalGeneration, set_seed
 
+from cotnb import launching
 from cotnb.batching import TOKENS_AT_ONCE, Encoded, own_rows, tokens_at_once
 from cotnb.errors import UserError
-from cotnb.formats import Pair
-from cotnb.launching import processes_wanted
+from cotnb.formats import Pair, TeacherToken
 from cotnb.paths import cache_folder
 from cotnb.processes import refuse_parts_of_models
 from cotnb.recipes import Recipe, recipe_hash
@@ -39,7 +40,7 @@ LONG = replace(RECIPE, epochs=60)
 SCRIPT = """
 import json, os, sys
 import torch
-from cotnb.formats import Pair
+from cotnb.formats import Pair, TeacherToken
 from cotnb.recipes import Recipe
 from cotnb.training import tune, tune_in_steps
 
@@ -143,10 +144,10 @@ def left(folder: Path) -> list[str]:
     return found
 
 
-def start(*arguments) -> multiprocessing.Process:
-    process = multiprocessing.get_context("spawn").Process(target=tune, args=arguments)
-    process.start()
-    return process
+def interrupt_once(happened) -> None:
+    """Ctrl-C to this process alone, as soon as something is so."""
+    wait_until(happened, seconds=300)
+    os.kill(os.getpid(), signal.SIGINT)
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks for processes there")
@@ -154,21 +155,25 @@ def test_a_killed_tuning_leaves_nobody_and_goes_on(flan_t5, tmp_path, monkeypatc
     alone = set_apart(tune(flan_t5, PAIRS, LONG))
     monkeypatch.setenv("COTNB_PROCESSES", "2")
     monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     name = recipe_hash(load_student(flan_t5).fingerprint, PAIRS, LONG)
     work = cache_folder() / "students" / f"{name}.partial"
-
-    def checkpoints() -> set[str]:
-        return {str(path) for path in work.glob("checkpoint-*/trainer_state.json")}
-
-    for sign in (signal.SIGKILL, signal.SIGINT):
-        before, process = checkpoints(), start(flan_t5, PAIRS, LONG)
-        wait_until(lambda seen=before: checkpoints() - seen, seconds=300)
-        assert left(tmp_path)
-        os.kill(process.pid, sign)
-        process.join(30)
-        assert process.exitcode not in (0, None)
-        wait_until(lambda: not left(tmp_path), seconds=15)
-        assert not (work.parent / name).exists()
+    killed = multiprocessing.get_context("spawn").Process(
+        target=tune, args=(flan_t5, PAIRS, LONG)
+    )
+    killed.start()
+    wait_until(lambda: list(work.glob("checkpoint-*/trainer_state.json")), seconds=300)
+    assert len(left(tmp_path)) == 3  # accelerate, and those it started
+    killed.kill()
+    killed.join()
+    wait_until(lambda: not left(tmp_path), seconds=30)
+    threading.Thread(
+        target=interrupt_once, args=(lambda: len(left(tmp_path)) == 3,)
+    ).start()
+    with pytest.raises(KeyboardInterrupt):
+        tune(flan_t5, PAIRS, LONG)
+    wait_until(lambda: not left(tmp_path), seconds=30)
+    assert work.exists() and not (work.parent / name).exists()
     tuned = tune(flan_t5, PAIRS, LONG)
     assert not work.exists() and not list(work.parent.glob(f"{name}*.log"))
     folder = work.parent / tuned.fingerprint
@@ -207,20 +212,27 @@ def test_rows_are_split_without_loss_and_alike_in_length():
     assert own_rows(rows, 0, 1) == rows and own_rows(rows[:2], 2, 3) == []
 
 
+def test_pairs_are_handed_over_as_they_are():
+    told = TeacherToken(" 2", ((" 2", -0.1), (" 3", -2.3025850929940455)))
+    pairs = [Pair("Q", "A"), Pair("Q", " 2", (told, TeacherToken("</s>", ())))]
+    handed = json.loads(json.dumps([asdict(pair) for pair in pairs]))
+    assert [launching._pair(**fields) for fields in handed] == pairs
+
+
 def test_settings_that_cannot_be_are_refused(monkeypatch):
-    assert processes_wanted() == 1
+    assert launching.processes_wanted() == 1
     assert tokens_at_once(False, "cpu") == TOKENS_AT_ONCE
     for wrong in ("0", "two", "-1", "1.5"):
         monkeypatch.setenv("COTNB_PROCESSES", wrong)
         monkeypatch.setenv("COTNB_TOKENS_AT_ONCE", wrong)
         with pytest.raises(UserError, match=f"COTNB_PROCESSES={wrong}: expected"):
-            processes_wanted()
+            launching.processes_wanted()
         with pytest.raises(UserError, match=f"COTNB_TOKENS_AT_ONCE={wrong}: expected"):
             tokens_at_once(True, "cuda")
     monkeypatch.setenv("COTNB_PROCESSES", "4")
-    assert processes_wanted() == 4
+    assert launching.processes_wanted() == 4
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
     with pytest.raises(UserError, match="COTNB_PROCESSES=4: this machine has 2 GPU"):
-        processes_wanted()
+        launching.processes_wanted()
     with pytest.raises(UserError, match="a student is tuned whole on every device"):
         refuse_parts_of_models(DistributedType.FSDP)
