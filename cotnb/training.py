@@ -41,7 +41,7 @@ from cotnb.processes import (
 )
 from cotnb.progress import TrainingProgress
 from cotnb.recipes import Recipe, recipe_hash
-from cotnb.students import Student, default_device, load_student, open_student, tuned
+from cotnb.students import Student, default_device, load_student, tuned
 
 # peft asks for it under its old name
 warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
@@ -140,7 +140,7 @@ def _load_tuned(base: Student, folder: Path, fingerprint: str) -> Student:
         model = PeftModel.from_pretrained(base.model, folder)
         model = model.merge_and_unload()
     else:
-        model = open_student(folder, base.name, fingerprint).model
+        model = type(base.model).from_pretrained(folder, dtype=torch.float32)
     model.to(default_device()).eval()
     return tuned(base, model, fingerprint)
 

@@ -185,20 +185,23 @@ def test_a_killed_tuning_goes_on_from_its_checkpoint():
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("method", ["full", "lora"])
-def test_students_on_the_way_are_kept_and_the_last_is_the_tuned_one(method):
+@pytest.mark.parametrize(
+    ("student", "method"),
+    [("toy-t5", "full"), ("toy-t5", "lora"), ("toy-llama", "full")],
+)
+def test_students_on_the_way_are_kept_and_the_last_is_the_tuned_one(student, method):
     recipe = replace(QUICK, method=method, seed=5)
-    on_the_way = list(tune_in_steps("toy-t5", PAIRS, recipe, 4))
+    on_the_way = list(tune_in_steps(student, PAIRS, recipe, 4))
     assert [step for step, _ in on_the_way] == [6, 12, 18, 24]
-    weights = [student.model.state_dict() for _, student in on_the_way]
-    expected = tune("toy-t5", PAIRS, recipe).model.state_dict()
+    weights = [one.model.state_dict() for _, one in on_the_way]
+    expected = tune(student, PAIRS, recipe).model.state_dict()
     assert all(torch.equal(weights[-1][name], expected[name]) for name in expected)
     name = max(expected, key=lambda key: (weights[0][key] - expected[key]).abs().max())
     gaps = [(w[name] - expected[name]).abs().max().item() for w in weights]
     assert gaps == sorted(gaps, reverse=True) and gaps[-2] > 0
-    assert len({student.fingerprint for _, student in on_the_way}) == 4
+    assert len({one.fingerprint for _, one in on_the_way}) == 4
     with pytest.raises(UserError, match="25 checkpoints of a tuning of 24 steps"):
-        next(tune_in_steps("toy-t5", PAIRS, recipe, 25))
+        next(tune_in_steps(student, PAIRS, recipe, 25))
 
 
 @pytest.mark.parametrize("name", ["toy-t5", "toy-llama"])
