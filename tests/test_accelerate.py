@@ -19,7 +19,14 @@ from tiny_grid import command, wait_until
 from transformers import T5Config, T5ForConditionalGeneration, set_seed
 
 from cotnb import launching
-from cotnb.batching import TOKENS_AT_ONCE, Encoded, own_rows, tokens_at_once
+from cotnb.batching import (
+    TOKENS_AT_ONCE,
+    Encoded,
+    encode_prompt,
+    own_rows,
+    pad_prompts,
+    tokens_at_once,
+)
 from cotnb.errors import UserError
 from cotnb.formats import Pair, TeacherToken
 from cotnb.paths import cache_folder
@@ -47,11 +54,11 @@ from cotnb.training import tune, tune_in_steps
 job = json.loads(open(sys.argv[1]).read())
 pairs = [Pair(**pair) for pair in job["pairs"]]
 seen = []
-for settings in job["recipes"]:
-    student = tune(job["student"], pairs, Recipe(**settings))
+for name, settings in job["tunings"]:
+    student = tune(name, pairs, Recipe(**settings))
     weights = [p.double().sum().item() for p in student.model.parameters()]
     seen.append([student.fingerprint, weights])
-steps = [s for s, _ in tune_in_steps(job["student"], pairs, Recipe(**settings), 3)]
+steps = [step for step, _ in tune_in_steps(name, pairs, Recipe(**settings), 3)]
 out = {"seen": seen, "steps": steps}
 open(f"{sys.argv[1]}.{os.environ['RANK']}", "w").write(json.dumps(out))
 """
@@ -85,21 +92,20 @@ def losses(folder: Path) -> list[float]:
 
 
 def answers(student) -> list[list[int]]:
-    read = student.tokenizer(
-        [p.prompt for p in PAIRS], return_tensors="pt", padding=True
-    )
-    read = {name: read[name] for name in ("input_ids", "attention_mask")}
+    tokenizer, kind = student.tokenizer, student.is_encoder_decoder
+    prompts = [encode_prompt(tokenizer, pair.prompt, kind) for pair in PAIRS]
+    read = pad_prompts(prompts, tokenizer.pad_token_id, kind)
     return student.model.generate(**read, max_new_tokens=24, do_sample=False).tolist()
 
 
 def test_two_launched_processes_learn_what_one_does(flan_t5, tmp_path):
-    alone = [tune(flan_t5, PAIRS, recipe) for recipe in (RECIPE, LORA)]
+    tunings = [(flan_t5, RECIPE), (flan_t5, LORA), ("toy-llama", RECIPE)]
+    alone = [tune(name, PAIRS, recipe) for name, recipe in tunings]
     said = [answers(student) for student in alone]
     curves = [losses(set_apart(student)) for student in alone]
     job = {
-        "student": flan_t5,
         "pairs": [{"prompt": p.prompt, "target": p.target} for p in PAIRS],
-        "recipes": [asdict(RECIPE), asdict(LORA)],
+        "tunings": [(name, asdict(recipe)) for name, recipe in tunings],
     }
     script, file = tmp_path / "script.py", tmp_path / "job.json"
     script.write_text(SCRIPT)
@@ -115,10 +121,10 @@ def test_two_launched_processes_learn_what_one_does(flan_t5, tmp_path):
         json.loads((tmp_path / f"job.json.{rank}").read_text()) for rank in range(2)
     )
     assert first == second and first["steps"] == [5, 11, 16]
-    for student, before, curve, recipe in zip(
-        alone, said, curves, (RECIPE, LORA), strict=True
+    for student, before, curve, tuning in zip(
+        alone, said, curves, tunings, strict=True
     ):
-        together = tune(flan_t5, PAIRS, recipe)
+        together = tune(tuning[0], PAIRS, tuning[1])
         assert together.fingerprint == student.fingerprint
         assert tuning_history(together)["processes"] == 2
         folder = cache_folder() / "students" / together.fingerprint
@@ -166,13 +172,13 @@ def test_a_killed_tuning_leaves_nobody_and_goes_on(flan_t5, tmp_path, monkeypatc
     assert len(left(tmp_path)) == 3  # accelerate, and those it started
     killed.kill()
     killed.join()
-    wait_until(lambda: not left(tmp_path), seconds=30)
+    wait_until(lambda: not left(tmp_path), seconds=10)
     threading.Thread(
         target=interrupt_once, args=(lambda: len(left(tmp_path)) == 3,)
     ).start()
     with pytest.raises(KeyboardInterrupt):
         tune(flan_t5, PAIRS, LONG)
-    wait_until(lambda: not left(tmp_path), seconds=30)
+    wait_until(lambda: not left(tmp_path), seconds=10)
     assert work.exists() and not (work.parent / name).exists()
     tuned = tune(flan_t5, PAIRS, LONG)
     assert not work.exists() and not list(work.parent.glob(f"{name}*.log"))
