@@ -57,13 +57,14 @@ def processes_wanted() -> int:
 def train_in_processes(
     count: int,
     folder: Path,
-    student_name: str,
+    student: "str | Student",
     pairs: Sequence[Pair],
     recipe: Recipe,
     kept: int,
 ) -> None:
     """Have `count` processes tune a student and put it in a folder.
 
+    student: a name, or one that was tuned before, which is handed over in files.
     folder, kept: as `training.train_on_pairs` takes them. Whatever ends this call ends
     the processes. Raises UserError, with the first fault's line, where they fail.
     """
@@ -72,7 +73,7 @@ def train_in_processes(
         place = Path(scratch)
         job = {
             "folder": str(folder),
-            "student": student_name,
+            "student": _name(student, place),
             "pairs": [asdict(pair) for pair in pairs],
             "recipe": asdict(recipe),
             "kept": kept,
@@ -86,6 +87,16 @@ def train_in_processes(
         reason = reason or f"killed, or ended with status {ended}; see {log}"
         raise UserError(f"tuning in {count} processes: {reason}")
     log.unlink()
+
+
+def _name(student: "str | Student", place: Path) -> str:
+    """What `load_student` knows it by."""
+    if isinstance(student, str):
+        return student
+    folder = place / "student"
+    student.model.save_pretrained(folder)
+    student.tokenizer.save_pretrained(folder)
+    return str(folder)
 
 
 def _run(count: int, place: Path, errors) -> int:
