@@ -27,6 +27,7 @@ from cotnb.formats import Pair, TeacherToken
 from cotnb.paths import project_folder
 from cotnb.processes import process_count, state
 from cotnb.recipes import Recipe
+from cotnb.students import Student, load_student
 
 SETTING = "COTNB_PROCESSES"
 JOB, FAULT = "job.json", "fault.txt"  # in a folder that is there for one launch
@@ -57,7 +58,7 @@ def processes_wanted() -> int:
 def train_in_processes(
     count: int,
     folder: Path,
-    student: "str | Student",
+    student: str | Student,
     pairs: Sequence[Pair],
     recipe: Recipe,
     kept: int,
@@ -89,7 +90,7 @@ def train_in_processes(
     log.unlink()
 
 
-def _name(student: "str | Student", place: Path) -> str:
+def _name(student: str | Student, place: Path) -> str:
     """What `load_student` knows it by."""
     if isinstance(student, str):
         return student
@@ -172,7 +173,6 @@ def _line(error: Exception, log: Path) -> str:
 
 
 def _tune(job: dict) -> None:
-    from cotnb.students import load_student
     from cotnb.training import train_on_pairs
 
     train_on_pairs(

@@ -242,3 +242,13 @@ def test_settings_that_cannot_be_are_refused(monkeypatch):
         launching.processes_wanted()
     with pytest.raises(UserError, match="a student is tuned whole on every device"):
         refuse_parts_of_models(DistributedType.FSDP)
+
+
+def test_a_second_stage_is_handed_over_in_files(tmp_path):
+    """What was tuned before has no name that a launched process could load it by."""
+    first = tune("toy-t5", PAIRS[:8], replace(RECIPE, epochs=1))
+    name = launching._name(first, tmp_path)
+    found = load_student(name).model.state_dict()
+    expected = first.model.state_dict()
+    assert all(torch.equal(found[key], expected[key]) for key in expected)
+    assert launching._name("toy-t5", tmp_path) == "toy-t5"
