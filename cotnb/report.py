@@ -49,7 +49,7 @@ def markdown_table(frame: pd.DataFrame) -> str:
             for low, high in zip(pooled["ci_low"], pooled["ci_high"], strict=True)
         ],
     )
-    return _markdown(shown[list(SCORE_COLUMNS)].rename(columns=SCORE_COLUMNS))
+    return as_markdown(shown[list(SCORE_COLUMNS)].rename(columns=SCORE_COLUMNS))
 
 
 def verdict_table(claims: pd.DataFrame) -> str:
@@ -70,7 +70,7 @@ def verdict_table(claims: pd.DataFrame) -> str:
     table = pd.DataFrame(rows)
     if not claims["missing"].any():
         table = table.drop(columns="missing")
-    return _markdown(table)
+    return as_markdown(table)
 
 
 def verdict_lines(results: Path, profile: str) -> list[str]:
@@ -144,7 +144,7 @@ def _title(claims: pd.DataFrame, notebook: str) -> str:
 
 def _section(results: Path, profile: str) -> str:
     scores, claims = read_scores(results, profile), read_claims(results, profile)
-    commits = sorted({_short(commit) for commit in scores["commit"]})
+    commits = sorted({short_commit(commit) for commit in scores["commit"]})
     made = ", ".join(f"`{commit}`" for commit in commits) or "none"
     return "\n".join(
         [
@@ -200,7 +200,8 @@ def read_papers(results: Path) -> pd.DataFrame | None:
     return papers[papers["student"].isin(PAPER_STUDENTS)]
 
 
-def _markdown(table: pd.DataFrame) -> str:
+def as_markdown(table: pd.DataFrame) -> str:
+    """A table as Markdown, numbers as they are spelt."""
     return table.to_markdown(index=False, disable_numparse=True)
 
 
@@ -217,6 +218,7 @@ def _points(claim) -> str:
     return f"{estimate:+.1f} [{low:+.1f}, {high:+.1f}]"
 
 
-def _short(commit: str) -> str:
+def short_commit(commit: str) -> str:
+    """A commit's first seven digits, with what is added after them."""
     name, plus, changes = commit.partition("+")
     return name[:7] + plus + changes

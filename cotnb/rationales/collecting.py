@@ -161,7 +161,12 @@ def _cost(
         f"{teacher.name}: {len(new)} replies asked for, {before} from the file; "
         f"{read:,} tokens read, {written:,} written"
     )
-    if prices:
-        dollars = (read * prices[0] + written * prices[1]) / 1e6
-        line += f", ${dollars:.2f}"
-    return line
+    return line + (f", ${dollars(new, prices):.2f}" if prices else "")
+
+
+def dollars(written: Iterable[Rationale], prices: tuple[float, float]) -> float:
+    """What rationales cost, at dollars per million tokens read and written."""
+    return (
+        sum(r.prompt_tokens * prices[0] + r.new_tokens * prices[1] for r in written)
+        / 1e6
+    )

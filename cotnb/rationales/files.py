@@ -34,11 +34,16 @@ def teacher_rationales(
     """
     if not rationale_file:
         return from_generator(examples)
+    return by_teacher(teacher_file(rationale_file), teacher, style)
+
+
+def teacher_file(rationale_file: str) -> list[Rationale]:
+    """A file's rationales; its malformed lines are told of in a line."""
     read = from_file(rationale_file)
     if skipped := read.malformed_lines:
         shown = ", ".join(map(str, skipped[:10])) + (", …" if len(skipped) > 10 else "")
         print(f"{rationale_file}: {len(skipped)} malformed lines skipped: {shown}")
-    return by_teacher(read.rationales, teacher, style)
+    return read.rationales
 
 
 def from_file(path: str | Path) -> RationaleFile:

@@ -34,10 +34,10 @@ def keep_verified(
     rationales: Iterable[Rationale], examples: Iterable[Example]
 ) -> list[Rationale]:
     """Those whose every step holds, by `verify`; of the examples' questions alone."""
-    by_question = {_plain(example.question): example for example in examples}
+    by_question = {plain(example.question): example for example in examples}
     kept = []
     for r in rationales:
-        example = by_question.get(_plain(r.question))
+        example = by_question.get(plain(r.question))
         if example and r.correct and not verify(example, r.rationale).error_kind:
             kept.append(r)
     return kept
@@ -47,7 +47,7 @@ def keep_distinct(rationales: Iterable[Rationale]) -> list[Rationale]:
     """The first of those that differ in case and spacing alone."""
     kept = {}
     for r in rationales:
-        key = (_plain(r.question), _plain(r.rationale))
+        key = (plain(r.question), plain(r.rationale))
         kept.setdefault(key, r)
     return list(kept.values())
 
@@ -69,10 +69,10 @@ def match(
     by_question = defaultdict(list)
     for r in rationales:
         if not as_written or r.correct or r.prediction:
-            by_question[_plain(r.question)].append(r)
+            by_question[plain(r.question)].append(r)
     pairs = []
     for example in examples:
-        known = by_question.get(_plain(example.question), [])
+        known = by_question.get(plain(example.question), [])
         if len(known) > per_question:
             known = random.Random(f"{seed}/{example.id}").sample(known, per_question)
         for r in known:
@@ -82,5 +82,6 @@ def match(
     return pairs
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """A text without what does not tell questions apart: its spacing and its case."""
     return " ".join(text.split()).lower()

@@ -1,0 +1,13 @@
+"""Your task: a file of questions in, a tuned student and a one-page report out.
+
+The steps, one module each, in the order that `flow` takes them:
+
+    questions      a file read and checked, every line that is left out named
+    answer_kinds   of which kind its answers are
+    splitting      training and test questions, without a shared template
+    teaching       rationales: the file's own, another file's, a teacher's
+    recommending   how to tune, by rules that say why
+    comparing      students tuned, asked before and after, paired differences
+    exporting      the tuned student as a folder of its own
+    report         one page and a figure
+"""

@@ -1,0 +1,70 @@
+"""Of which kind a file's answers are, and each answer in that kind's form."""
+
+import re
+from collections.abc import Callable, Sequence
+
+from cotnb.answers import LABELS, NUMBER, canonical
+
+ENOUGH = 0.9  # the share of answers that must be of a kind for it to be the file's
+LONG_ANSWER = 12  # words: a text this long is hardly ever written again word by word
+_LETTER = re.compile(r"\(?[A-Za-z]\)?[.)]?")
+_BRACKETS = re.compile(r"[\[\](){}<>](?:\s*[\[\](){}<>])*")
+_UNIT = re.compile(r"\s*[%\u00b0]?\s*[A-Za-z]*\.?")  # "18 dollars", "5 km.", "20%"
+
+
+def detect_kind(answers: Sequence[str]) -> tuple[str, float]:
+    """The kind of most answers, and the share, 0 to 1, that is of it.
+
+    The first kind that holds for 9 in 10 of them, else "text", which holds for all.
+    """
+    for kind, fits in _FITS.items():
+        share = sum(map(fits, answers)) / max(1, len(answers))
+        if share >= ENOUGH:
+            return kind, share
+    return "text", 1.0
+
+
+def read_answer(answer: str, kind: str) -> str | None:
+    """A bare answer as an `Example` holds it, or None where it is not of that kind.
+
+    "$1,000.00" is "1000", "(b)" is "B"; a text keeps its case and loses its full stop.
+    """
+    if kind == "text":
+        bare = " ".join(answer.split()).rstrip(".").strip()
+        return bare if canonical(bare, "text") else None
+    if kind == "number" and len(list(NUMBER.finditer(answer))) != 1:
+        return None
+    if kind == "choice":
+        return canonical(answer.upper(), kind) if _is_letter(answer) else None
+    return canonical(answer, kind)
+
+
+def is_long(answers: Sequence[str]) -> bool:
+    """Whether most answers are long texts, such as whole solutions."""
+    long = sum(len(answer.split()) >= LONG_ANSWER for answer in answers)
+    return long > len(answers) / 2
+
+
+def _is_number(answer: str) -> bool:
+    found = NUMBER.match(answer.strip())
+    return bool(found) and bool(_UNIT.fullmatch(answer.strip()[found.end() :]))
+
+
+def _is_letter(answer: str) -> bool:
+    return bool(_LETTER.fullmatch(answer.strip()))
+
+
+def _is_brackets(answer: str) -> bool:
+    return bool(_BRACKETS.fullmatch(answer.strip()))
+
+
+def _is_label(labels: tuple[str, ...]) -> Callable[[str], bool]:
+    return lambda answer: answer.strip().rstrip(".").lower() in labels
+
+
+_FITS = {
+    **{kind: _is_label(labels) for kind, labels in LABELS.items()},
+    "choice": _is_letter,
+    "number": _is_number,
+    "brackets": _is_brackets,
+}

@@ -1,0 +1,255 @@
+"""Students tuned on rationales and on answers alone, and asked before and after."""
+
+import random
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from cotnb.errors import UserError
+from cotnb.evaluation import Asking, Prediction, ask, generate, prompts_for, score
+from cotnb.experiment import build_pairs, measure, repeated
+from cotnb.formats import Pair, is_few_shot
+from cotnb.results import Score
+from cotnb.statistics import hierarchical_bootstrap
+from cotnb.students import Student
+from cotnb.tasks.example import Example
+from cotnb.your_task.questions import TASK
+
+BEFORE = "before_tuning"
+DIRECT = "zero_shot_answer_only"
+# how each student is asked; the untuned one in every way, as any may suit it best
+ASKED = {
+    BEFORE: (DIRECT, "few_shot_answer_only", "zero_shot_cot", "few_shot_cot"),
+    "answer_only": (DIRECT, "few_shot_answer_only"),
+    "cot": ("zero_shot_cot", "few_shot_cot", DIRECT),
+}
+POOL = 1000  # solved questions that demonstrations are drawn from, at most
+TIMED = 4  # questions that are asked one at a time, to tell seconds
+ROOM = 1.25  # how much longer than the longest target a text may become
+ROUNDED_TO = 16  # tokens
+
+
+@dataclass(frozen=True)
+class Exam:
+    """What students are asked.
+
+    test: the task's questions. general: test sets of general ability by label, asked
+    directly. pool: (training example, rationale) pairs for demonstrations. asking: how,
+    its format aside. seed: of the run.
+    """
+
+    test: list[Example]
+    general: dict[str, list[Example]]
+    pool: list[tuple[Example, str]]
+    asking: Asking
+    seed: int
+
+    def ways(self, condition: str) -> list[str]:
+        """The prompt formats that a student is asked in."""
+        shown, ways = self.asking.demonstrations, ASKED[condition]
+        rationales = any(rationale for _, rationale in self.pool)
+        return [
+            way
+            for way in ways
+            if not is_few_shot(way)
+            or (0 < shown < len(self.pool) and (rationales or way != "few_shot_cot"))
+        ]
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What a student answered.
+
+    condition: how it was tuned. predictions: on the task, by prompt format. scores: of
+    these, then of general ability. tokens: written for a question, by prompt format.
+    seconds: for a question of `TIMED`, one at a time, by zero-shot prompt format.
+    """
+
+    condition: str
+    predictions: dict[str, list[Prediction]]
+    scores: list[Score]
+    tokens: dict[str, float]
+    seconds: dict[str, float]
+
+    def score(self, prompt_format: str, task: str = TASK) -> Score:
+        """The score of one way of asking; KeyError where it was not asked."""
+        for one in self.scores:
+            if (one.task, one.prompt_format) == (task, prompt_format):
+                return one
+        raise KeyError((task, prompt_format))
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """A paired difference of two scores, in percentage points, with a 95% interval.
+
+    gained, lost: of n questions, those that only the first or only the second has
+    right. Where there are none, the interval is what n questions may hide: 3 / n either
+    side (Hanley and Lippman-Hand 1983, "If nothing goes wrong, is everything all
+    right?").
+    """
+
+    name: str
+    points: float
+    low: float
+    high: float
+    gained: int
+    lost: int
+    n: int
+
+
+def training_pairs(
+    train: Sequence[Example],
+    solved: Sequence[tuple[Example, str]],
+    teach: str,
+    seed: int,
+) -> dict[str, list[Pair]]:
+    """The pairs of each tuning, by condition: "cot" where there are rationales.
+
+    Where rationales are what is taught, answers are those of the same questions, shown
+    as often, so that both tunings take equally many steps. Else they are all.
+    """
+    if teach != "cot":
+        return {"answer_only": build_pairs([(e, "") for e in train], DIRECT)}
+    cot = build_pairs(solved, "zero_shot_cot")
+    once = list({example.id: (example, "") for example, _ in solved}.values())
+    answers = repeated(build_pairs(once, DIRECT), len(cot), seed)
+    return {"cot": cot, "answer_only": answers}
+
+
+def fitting(
+    student: Student, pairs: Sequence[Pair], max_length: int
+) -> tuple[list[Pair], int]:
+    """The pairs that are not too long to be tuned on, and the longest target's tokens.
+
+    max_length: as `Recipe` has it. Raises UserError where none is left.
+    """
+    read = _lengths(student, [pair.prompt for pair in pairs])
+    written = _lengths(student, [pair.target for pair in pairs])
+    lengths = zip(pairs, read, written, strict=True)
+    kept = [
+        (pair, target)
+        for pair, prompt, target in lengths
+        if max(prompt, target) + 2 < max_length  # with an end mark each
+    ]
+    if not kept:
+        raise UserError(
+            f"every question or rationale has {max_length} tokens or more of "
+            f"{student.name}'s: shorten them"
+        )
+    return [pair for pair, _ in kept], max(target for _, target in kept)
+
+
+def room_for(longest: int) -> int:
+    """Tokens that an answer may have, for targets of so many."""
+    return -(-round(ROOM * longest) // ROUNDED_TO) * ROUNDED_TO
+
+
+def demonstration_pool(
+    train: Sequence[Example], solved: Sequence[tuple[Example, str]], seed: int
+) -> list[tuple[Example, str]]:
+    """Solved questions for demonstrations: `POOL` at most, each question once."""
+    once = list({example.id: (example, text) for example, text in solved}.values())
+    once = once or [(example, "") for example in train]
+    return random.Random(seed).sample(once, min(POOL, len(once)))
+
+
+def examine(student: Student, condition: str, exam: Exam, step: int = 0) -> Examined:
+    """Asks a student everything that its condition is asked.
+
+    condition: a key of ASKED. step: optimiser steps that it was tuned for. Answers are
+    read from the cache where the same was asked before; seconds are always measured.
+    """
+    predictions, scores, seconds = {}, [], {}
+    for way in exam.ways(condition):
+        asking = replace(exam.asking, prompt_format=way)
+        predictions[way] = ask(student, exam.test, asking, exam.pool)
+        scores.append(
+            score(
+                student,
+                predictions[way],
+                task=TASK,
+                condition=condition,
+                seed=exam.seed,
+                prompt_format=way,
+                step=step,
+            )
+        )
+        if not is_few_shot(way):
+            seconds[way] = _seconds(student, exam, asking)
+    told = {"condition": condition, "step": step, "seed": exam.seed}
+    scores += measure(student, exam.general, [DIRECT], exam.asking, **told)
+    tokens = {
+        way: sum(p.new_tokens for p in own) / len(own)
+        for way, own in predictions.items()
+    }
+    return Examined(condition, predictions, scores, tokens, seconds)
+
+
+def contrasts(examined: Sequence[Examined], teach: str) -> list[Contrast]:
+    """What tuning brought and cost, each a paired difference on the same questions."""
+    by = {one.condition: one for one in examined}
+    before, tuned, main = by[BEFORE], by[teach], ASKED[teach][0]
+    best = max(before.predictions, key=lambda way: before.score(way).accuracy)
+    found = [
+        _contrast(
+            "after tuning, against before, asked alike",
+            tuned.score(main),
+            before.score(main),
+        ),
+        _contrast(
+            "after tuning, against before, asked as suits that best",
+            tuned.score(main),
+            before.score(best),
+        ),
+    ]
+    if "cot" in by:
+        cot, direct = by["cot"], by["answer_only"].score(DIRECT)
+        name = "tuned on rationales, against tuned on answers alone"
+        found.append(_contrast(name, cot.score(ASKED["cot"][0]), direct))
+    few = ASKED[teach][1]
+    if few in tuned.predictions:
+        name = "tuned, asked with demonstrations, against without"
+        found.append(_contrast(name, tuned.score(few), tuned.score(main)))
+    for one in tuned.scores:
+        if one.task != TASK:
+            name = f"general ability ({one.task}), after against before"
+            found.append(_contrast(name, one, before.score(DIRECT, one.task)))
+    return found
+
+
+def commonest_answer(train: Sequence[Example], test: Sequence[Example]) -> float:
+    """Accuracy, 0 to 1, of always giving the commonest answer of training."""
+    [(commonest, _)] = Counter(example.answer for example in train).most_common(1)
+    return sum(example.answer == commonest for example in test) / len(test)
+
+
+def _contrast(name: str, one: Score, other: Score) -> Contrast:
+    if one.questions != other.questions:
+        raise ValueError(f"{name}: not asked the same questions")
+    a, b = (np.array([int(c) for c in s.outcomes]) for s in (one, other))
+    generator = np.random.default_rng(0)
+    found = hierarchical_bootstrap((a - b)[None], generator)
+    points, low, high = (100 * value for value in found)
+    gained, lost = int((a > b).sum()), int((a < b).sum())
+    if not gained + lost:
+        high = min(100.0, 300 / len(a))
+        low = -high
+    return Contrast(name, points, low, high, gained, lost, len(a))
+
+
+def _lengths(student: Student, texts: list[str]) -> list[int]:
+    encoded = student.tokenizer(texts, add_special_tokens=False)["input_ids"]
+    return [len(tokens) for tokens in encoded]
+
+
+def _seconds(student: Student, exam: Exam, asking: Asking) -> float:
+    """Seconds a question, asked one at a time."""
+    asked = prompts_for(exam.test[:TIMED], asking)
+    told = {"max_new_tokens": asking.max_new_tokens, "precision": asking.precision}
+    begun = time.perf_counter()
+    generate(student, asked, batch_size=1, **told)
+    return (time.perf_counter() - begun) / len(asked)

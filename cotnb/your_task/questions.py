@@ -1,0 +1,230 @@
+"""A user's file of questions, read and checked; every line left out is named."""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cotnb.errors import UserError
+from cotnb.rationales.filters import plain
+from cotnb.tasks.example import ANSWER_TYPES, Example
+from cotnb.your_task.answer_kinds import detect_kind, is_long, read_answer
+
+TASK = "your_task"
+FEWEST = 20  # questions: with fewer there is nothing to tune on and nothing to test
+FEW = 100  # questions: with fewer an interval is wider than most gains
+NAMED = 8  # line numbers that a remark names
+LEFT_OUT = {
+    "malformed": "no JSON object",
+    "no_question": 'no text under "question"',
+    "no_answer": 'no text, number or truth value under "answer"',
+    "empty_answer": "an empty answer",
+    "other_kind": "an answer of another kind",
+    "duplicate": "a question that came before, with the same answer",
+    "conflicting": "a question that has different answers: none of them is used",
+}
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a file holds.
+
+    path: the file. examples: the usable questions, in the file's order, all of split
+    "train" until they are split. kind: one of `ANSWER_TYPES`. kind_share: the share, 0
+    to 1, of answers that told it; 1 where it was stated. lines: how many were read.
+    left_out: the numbers (from 1) of lines not used, by a key of LEFT_OUT.
+    """
+
+    path: Path
+    examples: list[Example]
+    kind: str
+    kind_share: float
+    lines: int
+    left_out: dict[str, list[int]] = field(default_factory=dict)
+
+    @property
+    def rationales(self) -> int:
+        """How many questions come with a rationale."""
+        return sum(example.rationale is not None for example in self.examples)
+
+    def remarks(self) -> list[str]:
+        """What a user should know of the file, a line each."""
+        said = [
+            f"{self.path.name}: {len(self.examples):,} of {self.lines:,} lines are "
+            f"usable questions, {self.rationales:,} with a rationale",
+            f"kind of answer: {self.kind}{self._how_sure()}",
+        ]
+        for reason, numbers in self.left_out.items():
+            said.append(
+                f"{len(numbers):,} left out, {LEFT_OUT[reason]}: {named(numbers)}"
+            )
+        if self.kind == "text" and is_long([e.answer for e in self.examples]):
+            said.append(
+                "answers are long texts, and an answer counts when it is equal word by "
+                'word: put the working under "rationale", the result under "answer"'
+            )
+        if FEWEST <= len(self.examples) < FEW:
+            said.append(
+                f"{len(self.examples)} questions are few: expect intervals of 20 "
+                "points or more either side"
+            )
+        return said
+
+    def _how_sure(self) -> str:
+        if self.kind_share == 1:
+            return ""
+        return f", as {self.kind_share:.0%} are; state another where that is wrong"
+
+
+@dataclass(frozen=True)
+class _Row:
+    line: int
+    question: str
+    answer: str
+    rationale: str | None
+
+
+def read_questions(path: str | Path, kind: str = "") -> Checked:
+    """A JSONL file's questions, checked; what cannot be used is left out and named.
+
+    A line is an object with "question", "answer" and, where there is one, "rationale".
+    kind: of the answers, one of `ANSWER_TYPES`; empty: as most of them are.
+    An example's index is a hash of its question: it stays the same where the file grows
+    or is shuffled, so that no teacher is paid twice.
+    Raises UserError where the file cannot be read, has no usable line, or kind is none.
+    """
+    path = Path(path).expanduser()
+    if kind and kind not in ANSWER_TYPES:
+        raise UserError(f"answer type {kind!r}: expected one of {ANSWER_TYPES}")
+    left_out: dict[str, list[int]] = defaultdict(list)
+    lines = [line for line in enumerate(_read_lines(path), 1) if line[1].strip()]
+    rows = []
+    for number, line in lines:
+        row = _read_row(number, line)
+        if isinstance(row, str):
+            left_out[row].append(number)
+        else:
+            rows.append(row)
+    share = 1.0
+    if not kind:
+        kind, share = detect_kind([row.answer for row in rows])
+    examples = _examples(rows, kind, left_out)
+    ordered = {reason: left_out[reason] for reason in LEFT_OUT if left_out[reason]}
+    checked = Checked(path, examples, kind, share, len(lines), ordered)
+    if not examples:
+        raise UserError(_nothing_usable(checked, lines))
+    return checked
+
+
+def check_enough(checked: Checked) -> None:
+    """Raises UserError where there are too few questions to tune on and to test."""
+    count = len(checked.examples)
+    if count < FEWEST:
+        raise UserError(
+            f"{checked.path}: {count} usable questions, {FEWEST} or more are needed to "
+            "tune on some and to test on others; write more, or show these as "
+            "demonstrations to a large model (notebook 03)"
+        )
+
+
+def named(numbers: Sequence[int]) -> str:
+    """ "line 3", or "lines 3, 5, 8, …"."""
+    shown = ", ".join(map(str, numbers[:NAMED]))
+    more = ", …" if len(numbers) > NAMED else ""
+    return f"line{'s' if len(numbers) > 1 else ''} {shown}{more}"
+
+
+def _read_lines(path: Path) -> list[bytes]:
+    try:
+        return path.read_bytes().removeprefix(b"\xef\xbb\xbf").splitlines()
+    except OSError as error:
+        raise UserError(
+            f"{path}: unreadable ({error.strerror}); name a JSONL file of questions"
+        ) from error
+
+
+def _read_row(number: int, line: bytes) -> _Row | str:
+    """A line's row, or the key of LEFT_OUT that says why there is none."""
+    try:
+        values = json.loads(line)
+        json.dumps(values, ensure_ascii=False).encode()  # half a surrogate is no text
+    except (ValueError, RecursionError):
+        return "malformed"
+    if not isinstance(values, dict):
+        return "malformed"
+    question, rationale = values.get("question"), values.get("rationale")
+    if not isinstance(question, str) or not question.strip():
+        return "no_question"
+    answer = _as_text(values.get("answer"))
+    if answer is None:
+        return "no_answer"
+    if not answer.strip():
+        return "empty_answer"
+    if not isinstance(rationale, str) or not rationale.strip():
+        rationale = None
+    return _Row(
+        number, question.strip(), answer.strip(), rationale and rationale.strip()
+    )
+
+
+def _as_text(value) -> str | None:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float) and value == value:
+        return str(int(value)) if float(value).is_integer() else repr(value)
+    return None
+
+
+def _examples(rows: list[_Row], kind: str, left_out) -> list[Example]:
+    """An example a question; duplicates, conflicts and other kinds are noted."""
+    by_question: dict[str, list[tuple[_Row, str]]] = defaultdict(list)
+    for row in rows:
+        answer = read_answer(row.answer, kind)
+        if answer is None:
+            left_out["other_kind"].append(row.line)
+        else:
+            by_question[plain(row.question)].append((row, answer))
+    examples = []
+    for question, same in by_question.items():
+        lines = [row.line for row, _ in same]
+        if len({plain(answer) for _, answer in same}) > 1:
+            left_out["conflicting"] += lines
+            continue
+        left_out["duplicate"] += lines[1:]
+        rationale = next((row.rationale for row, _ in same if row.rationale), None)
+        row, answer = same[0]
+        examples.append(
+            Example(
+                task=TASK,
+                split="train",
+                index=_number(question),
+                question=row.question,
+                answer=answer,
+                answer_type=kind,
+                rationale=rationale,
+            )
+        )
+    for reason in ("conflicting", "duplicate"):
+        left_out[reason].sort()
+    return examples
+
+
+def _number(question: str) -> int:
+    return int.from_bytes(hashlib.sha256(question.encode()).digest()[:6], "big")
+
+
+def _nothing_usable(checked: Checked, lines: list[tuple[int, bytes]]) -> str:
+    expected = 'expected a line such as {"question": "2 + 3?", "answer": "5"}'
+    if not lines:
+        return f"{checked.path}: the file is empty; {expected}"
+    if lines[0][1].lstrip().startswith(b"["):
+        return f"{checked.path}: this is one JSON list; write an object a line instead"
+    reasons = ", ".join(
+        f"{len(numbers)} with {LEFT_OUT[reason]} ({named(numbers)})"
+        for reason, numbers in checked.left_out.items()
+    )
+    return f"{checked.path}: no usable question: {reasons}; {expected}"

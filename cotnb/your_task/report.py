@@ -1,0 +1,248 @@
+"""The one-page report: what was gained, what it cost, what was lost."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+import pandas as pd
+
+from cotnb.evaluation import Prediction
+from cotnb.files import current_commit, write_whole
+from cotnb.formats import PROMPT_FORMATS
+from cotnb.plots import FORMAT_LABELS, STYLE, before_and_after
+from cotnb.report import as_markdown, short_commit
+from cotnb.results import scores_frame
+from cotnb.students import Student, describe
+from cotnb.your_task.comparing import ASKED, BEFORE, Contrast, Examined
+from cotnb.your_task.exporting import STUDENT, loading_code
+from cotnb.your_task.questions import TASK, Checked
+from cotnb.your_task.recommending import Plan
+from cotnb.your_task.splitting import Split
+from cotnb.your_task.teaching import Taught
+
+REPORT = "report.md"
+FIGURE = "accuracy.png"
+SHOWN = 3  # questions that got better, and that got worse
+LETTERS = 240  # of a text that is quoted
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All that a report is made of.
+
+    exported: the folder of the tuned student. seconds: that its tuning took.
+    too_long: pairs that did not fit. commonest: accuracy, 0 to 1, of always giving
+    training's commonest answer.
+    """
+
+    checked: Checked
+    split: Split
+    taught: Taught
+    plan: Plan
+    student: Student
+    exported: Path
+    examined: list[Examined]
+    contrasts: list[Contrast]
+    seconds: float
+    too_long: int
+    commonest: float
+
+    @property
+    def scores(self) -> pd.DataFrame:
+        """Tidy scores of all students."""
+        scores = [score for one in self.examined for score in one.scores]
+        return scores_frame(scores, TASK)
+
+    def of(self, condition: str) -> Examined:
+        """What the student of a condition answered."""
+        return next(one for one in self.examined if one.condition == condition)
+
+    @property
+    def before_and_after(self) -> tuple[list[Prediction], list[Prediction]]:
+        """Predictions before tuning and after it, asked alike."""
+        way = ASKED[self.plan.teach][0]
+        tuned = self.of(self.plan.teach).predictions[way]
+        return self.of(BEFORE).predictions[way], tuned
+
+
+def write_report(found: Findings, folder: Path) -> Path:
+    """Writes report.md and its figure; UserError where the disk refuses."""
+    figure = before_and_after(found.scores, headline(found))
+    figure.savefig(folder / FIGURE, metadata={"Software": None})
+    return write_whole(folder / REPORT, report_text(found))
+
+
+def headline(found: Findings) -> str:
+    """What was gained, in a sentence that says how sure it is."""
+    gain, against_best = found.contrasts[:2]
+    verdict = "Tuning helped"
+    if gain.high < 0:
+        verdict = "Tuning hurt"
+    elif gain.low <= 0:
+        verdict = "Tuning made no clear difference"
+    elif against_best.low <= 0:
+        verdict = "Tuning helped, not clearly over the best prompt before it"
+    before, after = (sum(p.correct for p in own) for own in found.before_and_after)
+    return f"{verdict}: {before} of {gain.n} right before, {after} of {gain.n} after"
+
+
+def report_text(found: Findings) -> str:
+    """The report as Markdown."""
+    sections = {
+        f"# {headline(found)}": _about(found),
+        "## Accuracy": _accuracy(found),
+        "## Differences": _differences(found),
+        "## Questions that got better and worse": _examples(found),
+        "## What it costs": _costs(found),
+        "## Data": _bullets(found.checked.remarks() + found.split.remarks()),
+        "## Rationales": _rationales(found),
+        "## Recipe": as_markdown(pd.DataFrame(found.plan.table())),
+        "## Load it": f"```python\n{loading_code(found.student, found.exported)}\n```",
+        "## What it does not show": _bullets(_limits(found)),
+    }
+    return "\n\n".join(f"{head}\n\n{body}" for head, body in sections.items()) + "\n"
+
+
+def better_and_worse(
+    before: Sequence[Prediction], after: Sequence[Prediction]
+) -> dict[str, list[tuple[Prediction, Prediction]]]:
+    """Pairs of predictions of the questions that only one of two students has right."""
+    pairs = list(zip(before, after, strict=True))
+    return {
+        "better": [(a, b) for a, b in pairs if b.correct and not a.correct],
+        "worse": [(a, b) for a, b in pairs if a.correct and not b.correct],
+    }
+
+
+def _about(found: Findings) -> str:
+    taught = "rationales" if found.plan.teach == "cot" else "answers alone"
+    how = (
+        "as an adapter (LoRA)" if found.plan.method == "lora" else "in all its weights"
+    )
+    commit = short_commit(current_commit())
+    return (
+        f"{describe(found.student)}. Taught {taught}, {how}, on "
+        f"`{found.checked.path.name}`; the tuned student is in `{STUDENT}/`. Made by "
+        f"cotnb {metadata.version('cotnb')} at commit `{commit}`."
+    )
+
+
+def _accuracy(found: Findings) -> str:
+    ordered = sorted(
+        (score for one in found.examined for score in one.scores),
+        key=lambda s: (
+            s.task != TASK,
+            s.task,
+            list(STYLE).index(s.condition),
+            PROMPT_FORMATS.index(s.prompt_format),
+        ),
+    )
+    rows = [
+        {
+            "questions": "your task" if score.task == TASK else score.task,
+            "student": STYLE[score.condition].label,
+            "asked": FORMAT_LABELS[score.prompt_format],
+            "accuracy": f"{100 * score.accuracy:.1f}%",
+            "95% interval": "{:.1f} to {:.1f}".format(
+                *(100 * x for x in score.interval)
+            ),
+            "n": score.n,
+        }
+        for score in ordered
+    ]
+    return (
+        f"![accuracy]({FIGURE})\n\n{as_markdown(pd.DataFrame(rows))}\n\n"
+        f"Always giving training's commonest answer: {100 * found.commonest:.1f}%."
+    )
+
+
+def _differences(found: Findings) -> str:
+    rows = [
+        {
+            "difference": one.name,
+            "points": f"{one.points:+.1f}",
+            "95% interval": f"{one.low:+.1f} to {one.high:+.1f}",
+            "gained": one.gained,
+            "lost": one.lost,
+            "n": one.n,
+        }
+        for one in found.contrasts
+    ]
+    return (
+        f"{as_markdown(pd.DataFrame(rows))}\n\nPaired on the same questions, which "
+        "are resampled. Gained and lost: questions that only one of the two has right; "
+        "where both are few, the interval is too narrow."
+    )
+
+
+def _examples(found: Findings) -> str:
+    parts = []
+    for name, pairs in better_and_worse(*found.before_and_after).items():
+        parts.append(f"**Got {name}: {len(pairs)}.**" + (" Of these:" if pairs else ""))
+        parts += [_example(*pair) for pair in pairs[:SHOWN]]
+    return "\n\n".join(parts)
+
+
+def _example(before: Prediction, after: Prediction) -> str:
+    return "\n".join(
+        [
+            f"- {_quoted(before.question)}",
+            f"  - right answer: {_quoted(before.answer)}",
+            f"  - before: {_quoted(before.text) or '(nothing)'}",
+            f"  - after: {_quoted(after.text) or '(nothing)'}",
+        ]
+    )
+
+
+def _costs(found: Findings) -> str:
+    rows = [
+        {
+            "student": STYLE[one.condition].label,
+            "asked": FORMAT_LABELS[way],
+            "tokens written a question": f"{one.tokens[way]:.1f}",
+            "seconds a question": f"{one.seconds[way]:.3f}",
+        }
+        for one in found.examined
+        for way in one.seconds
+    ]
+    return (
+        f"Tuning took {found.seconds:,.0f} s.\n\n{as_markdown(pd.DataFrame(rows))}\n\n"
+        "Seconds: asked one at a time on this machine; many at once take less each."
+    )
+
+
+def _rationales(found: Findings) -> str:
+    said = found.taught.remarks()
+    if found.too_long:
+        said.append(f"{found.too_long:,} training pairs are too long and were left out")
+    return _bullets(said)
+
+
+def _limits(found: Findings) -> Iterator[str]:
+    yield "One seed: another order of training may move every number."
+    yield f"{len(found.split.test)} test questions, drawn from the same file."
+    if found.split.way == "template":
+        yield (
+            "Templates are told apart by words: questions that differ in an object's "
+            "name alone may be on both sides."
+        )
+    else:
+        yield "The split is by chance: new templates may be much harder."
+    if found.plan.teach == "cot":
+        yield (
+            "Tuning on answers alone was given the questions that have a rationale, "
+            "and as many steps; with all questions it may do better."
+        )
+    yield "The recipe is a rule of thumb, and nothing was tried to find a better one."
+
+
+def _bullets(lines) -> str:
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _quoted(text: str) -> str:
+    """A text on one line, cut, and with nothing in it that Markdown would read."""
+    line = " ".join(text.split())
+    line = line[:LETTERS] + ("…" if len(line) > LETTERS else "")
+    return "".join(f"\\{c}" if c in r"\`*_[]<>#|$" else c for c in line)

@@ -1,0 +1,206 @@
+"""Rationales for training questions: the file's own, another file's, a teacher's."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from cotnb.answers import ANSWER_MARK, canonical, is_correct
+from cotnb.errors import UserError
+from cotnb.files import write_whole
+from cotnb.paths import cache_folder
+from cotnb.rationales.collecting import dollars
+from cotnb.rationales.endpoint_teacher import EndpointTeacher
+from cotnb.rationales.files import teacher_file
+from cotnb.rationales.filters import keep_correct, keep_distinct, match, plain
+from cotnb.rationales.local_teacher import LocalTeacher
+from cotnb.rationales.papers import PAPER_RECIPES, sample_rationales, yields
+from cotnb.rationales.record import Rationale, read_reply
+from cotnb.rationales.teachers import Teacher
+from cotnb.students import load_student
+from cotnb.tasks.example import Example
+
+LOCAL = "local:"
+DEMONSTRATIONS = 3  # that a teacher is shown, where so many rationales are there
+
+
+@dataclass(frozen=True)
+class Source:
+    """What came from one place: all that was written, for which questions."""
+
+    name: str
+    written: list[Rationale]
+    examples: list[Example]
+
+
+@dataclass(frozen=True)
+class Taught:
+    """All rationales, and the ones to tune on.
+
+    sources: where they came from. solved: (training example, rationale) pairs: right
+    ones, equal ones once. prices: dollars per million tokens read and written.
+    """
+
+    sources: list[Source]
+    solved: list[tuple[Example, str]]
+    prices: tuple[float, float] | None = None
+
+    @property
+    def questions(self) -> int:
+        """How many questions have a rationale to tune on."""
+        return len({example.id for example, _ in self.solved})
+
+    def table(self) -> list[dict]:
+        """Yields and cost of each source, as `papers.yields` names them."""
+        rows = []
+        for source in self.sources:
+            row = {"source": source.name, **yields(source.written, source.examples)}
+            if self.prices:
+                row["dollars"] = dollars(source.written, self.prices)
+            rows.append(row)
+        return rows
+
+    def remarks(self) -> list[str]:
+        """What a user should know of the rationales, a line each."""
+        if not self.sources:
+            return [
+                "no rationales: none in the file, no rationale file, no teacher; only "
+                "answers can be taught"
+            ]
+        return [
+            f"{len(self.solved):,} rationales to tune on, for {self.questions:,} "
+            "training questions",
+            *map(_yield_line, self.table()),
+        ]
+
+
+def open_teacher(name: str) -> Teacher:
+    """A teacher by name: "local:" and a student's name or folder, or an endpoint's.
+
+    The endpoint is OPENAI_BASE_URL's, asked with OPENAI_API_KEY.
+    Raises UserError where the student cannot be had, or no endpoint is set.
+    """
+    if name.startswith(LOCAL):
+        return LocalTeacher(load_student(name.removeprefix(LOCAL)))
+    teacher = EndpointTeacher(name)
+    _ = teacher.client  # says now, and not after an hour, that there is no endpoint
+    return teacher
+
+
+def gather(
+    train: Sequence[Example],
+    *,
+    rationale_file: str = "",
+    teacher: str = "",
+    samples: int = 4,
+    most_asked: int = 1000,
+    max_new_tokens: int = 256,
+    prices: tuple[float, float] | None = None,
+    seed: int = 0,
+) -> Taught:
+    """Rationales for training questions, from all places that are named.
+
+    Those of the questions' own file first, then those of `rationale_file`; a teacher is
+    asked about questions that are still without a right one, `most_asked` at most, with
+    `samples` each: as Fu et al. 2023 ask, with demonstrations, where there are enough
+    rationales to show, else as Ho et al. 2022, without. A question's rationales to tune
+    on are as many as `samples` at most.
+    Raises UserError as the file and the teacher do.
+    """
+    sources = [_own(train)]
+    if rationale_file:
+        sources.append(_of_file(train, rationale_file))
+    if teacher:
+        right = keep_correct(r for source in sources for r in source.written)
+        solved = {plain(r.question) for r in right}
+        lacking = [e for e in train if plain(e.question) not in solved][:most_asked]
+        if lacking:
+            pool = match(train, right, seed=seed)
+            asked = open_teacher(teacher)
+            recipe = replace(_way(pool), samples=samples)
+            written = sample_rationales(
+                asked,
+                lacking,
+                recipe,
+                _kept_replies(asked),
+                pool=pool,
+                demonstrations=DEMONSTRATIONS,
+                max_new_tokens=max_new_tokens,
+                seed=seed,
+                prices=prices,
+            )
+            sources.append(Source(asked.name, written, lacking))
+    written = [r for source in sources for r in source.written]
+    kept = keep_distinct(keep_correct(written))
+    solved = match(train, kept, per_question=samples, seed=seed)
+    return Taught([s for s in sources if s.written], solved, prices)
+
+
+def save_rationales(taught: Taught, path: Path) -> None:
+    """All that was written, right or wrong, a record a line."""
+    rows = [r.row() for source in taught.sources for r in source.written]
+    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    write_whole(path, lines)
+
+
+def _own(train: Sequence[Example]) -> Source:
+    with_one = [example for example in train if example.rationale]
+    return Source("the file's own", [_judged(e) for e in with_one], with_one)
+
+
+def _judged(example: Example) -> Rationale:
+    """A rationale of the user's, wrong only where it states another answer itself."""
+    text, prediction, correct = read_reply(example.rationale, example)
+    states_one = bool(ANSWER_MARK.search(example.rationale)) and prediction
+    return Rationale(
+        question=example.question,
+        rationale=text,
+        prediction=prediction if states_one else example.answer,
+        answer=example.answer,
+        correct=correct if states_one else True,
+        teacher="own",
+        style="own",
+        id=example.id,
+    )
+
+
+def _of_file(train: Sequence[Example], path: str) -> Source:
+    """A file's rationales of training questions, judged by the questions' answers."""
+    examples = {plain(example.question): example for example in train}
+    written = []
+    for r in teacher_file(path):
+        if example := examples.get(plain(r.question)):
+            said = canonical(r.prediction, example.answer_type)
+            correct = is_correct(said, example.answer, example.answer_type)
+            written.append(replace(r, correct=correct, answer=example.answer))
+    if not written:
+        raise UserError(
+            f"{path}: no rationale of a training question; a rationale is found by its "
+            "question's text"
+        )
+    asked = {plain(r.question) for r in written}
+    return Source(Path(path).name, written, [examples[name] for name in asked])
+
+
+def _way(pool: Sequence[tuple[Example, str]]):
+    return PAPER_RECIPES["fu2023" if len(pool) > DEMONSTRATIONS else "ho2023"]
+
+
+def _kept_replies(teacher: Teacher) -> Path:
+    """A teacher's file in the cache: another output folder pays for nothing again."""
+    name = "".join(c if c.isalnum() or c in ".-" else "-" for c in teacher.name)
+    return cache_folder() / "rationales" / f"your_task-{name}.jsonl"
+
+
+def _yield_line(row: dict) -> str:
+    line = (
+        f"{row['source']}: {row['samples']:,} for {row['questions']:,} questions, "
+        f"{row['right']:.0%} right, {row['covered']:.0%} of the questions with one"
+    )
+    if row["wrong_step"] is not None:
+        line += f", {row['wrong_step']:.0%} of the right ones with a doubtful step"
+    if row["tokens_written"]:
+        line += (
+            f"; {row['tokens_read']:,} tokens read, {row['tokens_written']:,} written"
+        )
+    return line + (f", ${row['dollars']:.2f}" if "dollars" in row else "")
