@@ -10,4 +10,6 @@ The steps, one module each, in the order that `flow` takes them:
     comparing      students tuned, asked before and after, paired differences
     exporting      the tuned student as a folder of its own
     report         one page and a figure
+
+`wishes` holds what a user asks for, `command` is the command line's front.
 """

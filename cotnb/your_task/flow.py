@@ -1,7 +1,7 @@
 """The whole way, from a file of questions to a folder with a student and a report."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 from cotnb.errors import UserError
@@ -22,68 +22,11 @@ from cotnb.your_task.comparing import (
     training_pairs,
 )
 from cotnb.your_task.exporting import claim_folder, export_student
-from cotnb.your_task.questions import Checked, check_enough, read_questions
 from cotnb.your_task.recommending import advise, recommend
 from cotnb.your_task.report import Findings, headline, write_report
-from cotnb.your_task.splitting import Split, save_split, split_questions
+from cotnb.your_task.splitting import save_split
 from cotnb.your_task.teaching import gather, open_teacher, save_rationales
-
-
-@dataclass(frozen=True)
-class Wishes:
-    """What a user asks for; None and "" leave it to the rules.
-
-    student: a name, a folder with a model, or a hub id. teacher, rationale_file: where
-    rationales are from, besides the questions' file. kind: of the answers. split: a
-    way of `splitting.WAYS`. test_questions: at most. samples: rationales a question.
-    most_asked: questions that the teacher is asked, at most. teacher_tokens: the
-    longest text that it writes. prices: dollars per million tokens read and written.
-    teach, method, epochs, batch_size, learning_rate: as `recommending.Plan` has them.
-    demonstrations: in few-shot prompts, 0 for none. general: test sets of general
-    ability as "task:split, …", with general_questions each; empty: none.
-    """
-
-    student: str
-    teacher: str = ""
-    rationale_file: str = ""
-    kind: str = ""
-    split: str = "template"
-    test_questions: int = 200
-    samples: int | None = None
-    most_asked: int = 1000
-    teacher_tokens: int = 256
-    prices: tuple[float, float] | None = None
-    teach: str | None = None
-    method: str | None = None
-    epochs: float | None = None
-    batch_size: int | None = None
-    learning_rate: float | None = None
-    precision: str = "bf16"
-    demonstrations: int = 3
-    general: str = "micro_bbh:test"
-    general_questions: int = 150
-    seed: int = 0
-
-
-def check_and_split(
-    path: str | Path, wishes: Wishes, say: Callable[[str], None] = print
-) -> tuple[Checked, Split]:
-    """The first two steps, which cost nothing.
-
-    Raises UserError as `read_questions`, `check_enough` and `split_questions` do, once
-    it has said what the file holds.
-    """
-    checked = read_questions(path, wishes.kind)
-    _tell(checked.remarks(), say)
-    check_enough(checked)
-    split = split_questions(
-        checked.examples,
-        most=wishes.test_questions,
-        way=wishes.split,
-        seed=wishes.seed,
-    )
-    _tell(split.remarks(), say)
-    return checked, split
+from cotnb.your_task.wishes import Wishes, check_and_split, tell
 
 
 def tune_your_task(
@@ -102,15 +45,14 @@ def tune_your_task(
     checked, split = check_and_split(path, wishes, say)
     general = _general(wishes)
     untuned = load_student(wishes.student)
-    if wishes.teacher:
-        open_teacher(wishes.teacher)
+    teacher = open_teacher(wishes.teacher) if wishes.teacher else None
     folder = claim_folder(Path(output), {"questions": str(path), **asdict(wishes)})
     save_split(split, folder)
 
     taught = gather(
         split.train,
         rationale_file=wishes.rationale_file,
-        teacher=wishes.teacher,
+        teacher=teacher,
         samples=wishes.samples or advise(checked.kind).samples,
         most_asked=wishes.most_asked,
         max_new_tokens=wishes.teacher_tokens,
@@ -118,7 +60,7 @@ def tune_your_task(
         seed=wishes.seed,
     )
     save_rationales(taught, folder / "rationales.jsonl")
-    _tell(taught.remarks(), say)
+    tell(taught.remarks(), say)
 
     plan = recommend(
         len(split.train),
@@ -130,7 +72,7 @@ def tune_your_task(
         batch_size=wishes.batch_size,
         learning_rate=wishes.learning_rate,
     )
-    _tell([f"{r['setting']} {r['value']}: {r['reason']}" for r in plan.table()], say)
+    tell([f"{r['setting']} {r['value']}: {r['reason']}" for r in plan.table()], say)
 
     recipe = plan.recipe(wishes.precision, wishes.seed)
     pairs = training_pairs(split.train, taught.solved, plan.teach, wishes.seed)
@@ -176,7 +118,7 @@ def tune_your_task(
         too_long=sum(len(pairs[c]) - len(own) for c, (own, _) in fits.items()),
         commonest=commonest_answer(split.train, split.test),
     )
-    _tell([headline(found), str(write_report(found, folder))], say)
+    tell([headline(found), str(write_report(found, folder))], say)
     return found
 
 
@@ -186,8 +128,3 @@ def _general(wishes: Wishes) -> dict[str, list[Example]]:
     if wishes.general_questions < 1:
         raise UserError("general questions: expected 1 or more, or no general test set")
     return load_test_sets(wishes.general, wishes.general_questions, wishes.seed)
-
-
-def _tell(lines, say: Callable[[str], None]) -> None:
-    for line in lines:
-        say(line)

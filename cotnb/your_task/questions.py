@@ -100,6 +100,10 @@ def read_questions(path: str | Path, kind: str = "") -> Checked:
         raise UserError(f"answer type {kind!r}: expected one of {ANSWER_TYPES}")
     left_out: dict[str, list[int]] = defaultdict(list)
     lines = [line for line in enumerate(_read_lines(path), 1) if line[1].strip()]
+    if lines and lines[0][1].lstrip()[:1] + lines[-1][1].rstrip()[-1:] == b"[]":
+        raise UserError(
+            f"{path}: this is one JSON list; write an object a line instead"
+        )
     rows = []
     for number, line in lines:
         row = _read_row(number, line)
@@ -114,7 +118,7 @@ def read_questions(path: str | Path, kind: str = "") -> Checked:
     ordered = {reason: left_out[reason] for reason in LEFT_OUT if left_out[reason]}
     checked = Checked(path, examples, kind, share, len(lines), ordered)
     if not examples:
-        raise UserError(_nothing_usable(checked, lines))
+        raise UserError(_nothing_usable(checked))
     return checked
 
 
@@ -217,12 +221,10 @@ def _number(question: str) -> int:
     return int.from_bytes(hashlib.sha256(question.encode()).digest()[:6], "big")
 
 
-def _nothing_usable(checked: Checked, lines: list[tuple[int, bytes]]) -> str:
+def _nothing_usable(checked: Checked) -> str:
     expected = 'expected a line such as {"question": "2 + 3?", "answer": "5"}'
-    if not lines:
+    if not checked.lines:
         return f"{checked.path}: the file is empty; {expected}"
-    if lines[0][1].lstrip().startswith(b"["):
-        return f"{checked.path}: this is one JSON list; write an object a line instead"
     reasons = ", ".join(
         f"{len(numbers)} with {LEFT_OUT[reason]} ({named(numbers)})"
         for reason, numbers in checked.left_out.items()

@@ -91,7 +91,7 @@ def gather(
     train: Sequence[Example],
     *,
     rationale_file: str = "",
-    teacher: str = "",
+    teacher: Teacher | None = None,
     samples: int = 4,
     most_asked: int = 1000,
     max_new_tokens: int = 256,
@@ -116,20 +116,19 @@ def gather(
         lacking = [e for e in train if plain(e.question) not in solved][:most_asked]
         if lacking:
             pool = match(train, right, seed=seed)
-            asked = open_teacher(teacher)
             recipe = replace(_way(pool), samples=samples)
             written = sample_rationales(
-                asked,
+                teacher,
                 lacking,
                 recipe,
-                _kept_replies(asked),
+                _kept_replies(teacher),
                 pool=pool,
                 demonstrations=DEMONSTRATIONS,
                 max_new_tokens=max_new_tokens,
                 seed=seed,
                 prices=prices,
             )
-            sources.append(Source(asked.name, written, lacking))
+            sources.append(Source(teacher.name, written, lacking))
     written = [r for source in sources for r in source.written]
     kept = keep_distinct(keep_correct(written))
     solved = match(train, kept, per_question=samples, seed=seed)

@@ -1,0 +1,71 @@
+"""What a user asks for, and the two steps that cost nothing: checking, splitting."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from cotnb.your_task.questions import Checked, check_enough, read_questions
+from cotnb.your_task.splitting import Split, split_questions
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What a user asks for; None and "" leave it to the rules.
+
+    student: a name, a folder with a model, or a hub id. teacher, rationale_file: where
+    rationales are from, besides the questions' file. kind: of the answers. split: a
+    way of `splitting.WAYS`. test_questions: at most. samples: rationales a question.
+    most_asked: questions that the teacher is asked, at most. teacher_tokens: the
+    longest text that it writes. prices: dollars per million tokens read and written.
+    teach, method, epochs, batch_size, learning_rate: as `recommending.Plan` has them.
+    demonstrations: in few-shot prompts, 0 for none. general: test sets of general
+    ability as "task:split, …", with general_questions each; empty: none.
+    """
+
+    student: str
+    teacher: str = ""
+    rationale_file: str = ""
+    kind: str = ""
+    split: str = "template"
+    test_questions: int = 200
+    samples: int | None = None
+    most_asked: int = 1000
+    teacher_tokens: int = 256
+    prices: tuple[float, float] | None = None
+    teach: str | None = None
+    method: str | None = None
+    epochs: float | None = None
+    batch_size: int | None = None
+    learning_rate: float | None = None
+    precision: str = "bf16"
+    demonstrations: int = 3
+    general: str = "micro_bbh:test"
+    general_questions: int = 150
+    seed: int = 0
+
+
+def check_and_split(
+    path: str | Path, wishes: Wishes, say: Callable[[str], None] = print
+) -> tuple[Checked, Split]:
+    """The first two steps, which cost nothing.
+
+    Raises UserError as `read_questions`, `check_enough` and `split_questions` do, once
+    it has said what the file holds.
+    """
+    checked = read_questions(path, wishes.kind)
+    tell(checked.remarks(), say)
+    check_enough(checked)
+    split = split_questions(
+        checked.examples,
+        most=wishes.test_questions,
+        way=wishes.split,
+        seed=wishes.seed,
+    )
+    tell(split.remarks(), say)
+    return checked, split
+
+
+def tell(lines: Iterable[str], say: Callable[[str], None]) -> None:
+    """Says lines, one after the other."""
+    for line in lines:
+        say(line)

@@ -1,0 +1,495 @@
+"""Your task: files checked, split, taught, tuned, exported, reported, resumed."""
+
+import json
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from peft import PeftModel
+from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
+
+from cotnb import training
+from cotnb.errors import UserError
+from cotnb.rationales.teachers import Reply
+from cotnb.students import load_student
+from cotnb.your_task import flow
+from cotnb.your_task.answer_kinds import detect_kind, read_answer
+from cotnb.your_task.comparing import contrasts, training_pairs
+from cotnb.your_task.questions import check_enough, read_questions
+from cotnb.your_task.recommending import recommend
+from cotnb.your_task.report import better_and_worse, report_text
+from cotnb.your_task.splitting import split_questions, template_of
+from cotnb.your_task.teaching import gather
+from cotnb.your_task.wishes import Wishes
+
+FRUIT = (
+    "apples",
+    "pears",
+    "plums",
+    "figs",
+    "nuts",
+    "eggs",
+    "cups",
+    "pens",
+    "hats",
+    "pins",
+    "jars",
+    "keys",
+)
+QUICK = Wishes(
+    student="toy-t5",
+    precision="fp32",
+    test_questions=10,
+    epochs=0.5,
+    demonstrations=1,
+    general="micro_bbh:test",
+    general_questions=2,
+)
+
+
+def rows(count: int, rationale: bool = True) -> list[dict]:
+    """Sums, each fruit in as many questions, so that a fruit is a template."""
+    made = []
+    for i in range(count):
+        one = {
+            "question": f"{i} {FRUIT[i % len(FRUIT)]} and 2?",
+            "answer": i + 2,
+            "rationale": f"{i} + 2 = {i + 2}.",
+        }
+        made.append(one if rationale else {**one, "rationale": ""})
+    return made
+
+
+def write(path: Path, lines) -> Path:
+    text = (x if isinstance(x, str) else json.dumps(x) for x in lines)
+    path.write_text("".join(f"{line}\n" for line in text), encoding="utf-8")
+    return path
+
+
+GOOD = rows(2)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("{", "malformed"),
+        ('["question", "answer"]', "malformed"),
+        ('{"question": "\\ud800", "answer": "5"}', "malformed"),
+        ("[" * 100_000, "malformed"),
+        ({"answer": "5"}, "no_question"),
+        ({"question": " ", "answer": "5"}, "no_question"),
+        ({"question": "2 + 3?"}, "no_answer"),
+        ({"question": "2 + 3?", "answer": ["5"]}, "no_answer"),
+        ('{"question": "2 + 3?", "answer": NaN}', "no_answer"),
+        ({"question": "2 + 3?", "answer": " "}, "empty_answer"),
+        ({"question": "2 + 3?", "answer": "5 or 6"}, "other_kind"),
+        ({**GOOD[0], "question": GOOD[0]["question"].upper() + " "}, "duplicate"),
+    ],
+)
+def test_a_line_that_is_no_use_is_named_and_the_others_are_used(tmp_path, line, reason):
+    path = write(tmp_path / "q.jsonl", [*GOOD, "", line, rows(3)[2]])
+    checked = read_questions(path, "number")
+    assert [e.answer for e in checked.examples] == ["2", "3", "4"]
+    assert checked.left_out == {reason: [4]} and checked.lines == 4
+    assert any("1 left out" in x and "line 4" in x for x in checked.remarks())
+
+
+def test_questions_with_different_answers_are_all_left_out(tmp_path):
+    other = {**GOOD[0], "answer": 7}
+    again = {**GOOD[1], "answer": "3.0"}  # the same number, spelt otherwise
+    path = write(tmp_path / "q.jsonl", [*GOOD, other, again])
+    checked = read_questions(path)
+    assert checked.left_out == {"duplicate": [4], "conflicting": [1, 3]}
+    assert [e.answer for e in checked.examples] == ["3"]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "the file is empty"),
+        (b'[\n{"question": "2 + 3?", "answer": "5"}\n]', "this is one JSON list"),
+        (b"question,answer\n2 + 3?,5\n", "no usable question: 2 with no JSON object"),
+        (b"\xff\xfe\x00", "no usable question: 1 with no JSON object"),
+    ],
+)
+def test_a_file_of_no_use_is_refused_in_a_line(tmp_path, content, reason):
+    path = tmp_path / "q.jsonl"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=reason) as refused:
+        read_questions(path)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_mark_of_utf8_and_windows_line_ends_do_no_harm(tmp_path):
+    text = "\r\n".join(map(json.dumps, GOOD))
+    (tmp_path / "q.jsonl").write_bytes(b"\xef\xbb\xbf" + text.encode())
+    assert len(read_questions(tmp_path / "q.jsonl").examples) == 2
+
+
+@pytest.mark.parametrize(
+    ("answers", "kind", "read"),
+    [
+        (["$1,000.00", "5 km", "-3"], "number", ["1000", "5", "-3"]),
+        (["(b)", "C.", "a"], "choice", ["B", "C", "A"]),
+        (["Yes", "no.", "NO"], "yes_no", ["yes", "no", "no"]),
+        (["true", "False"], "true_false", ["true", "false"]),
+        (["Paris.", "on  foot"], "text", ["Paris", "on foot"]),
+        (["A mile", "B", "7"], "text", ["A mile", "B", "7"]),
+        (["] )", "}"], "brackets", ["] )", "}"]),
+    ],
+)
+def test_the_kind_of_answer_is_that_of_nearly_all(answers, kind, read):
+    assert detect_kind(answers)[0] == kind
+    assert [read_answer(answer, kind) for answer in answers] == read
+
+
+def test_a_kind_that_most_have_is_told_with_its_share(tmp_path):
+    odd = {"question": "how many?", "answer": "nobody knows"}
+    checked = read_questions(write(tmp_path / "q.jsonl", [*rows(19), odd]))
+    assert checked.kind == "number" and checked.left_out == {"other_kind": [20]}
+    assert "kind of answer: number, as 95% are" in checked.remarks()[1]
+    with pytest.raises(UserError, match="answer type 'numeral'"):
+        read_questions(tmp_path / "q.jsonl", "numeral")
+
+
+def test_long_answers_are_told_apart_from_results(tmp_path):
+    long = [{**row, "answer": "so " * 12 + str(i)} for i, row in enumerate(rows(20))]
+    said = read_questions(write(tmp_path / "q.jsonl", long)).remarks()
+    assert any('put the working under "rationale"' in line for line in said)
+
+
+def test_few_questions_are_refused_and_some_more_are_warned_of(tmp_path):
+    with pytest.raises(UserError, match="5 usable questions, 20 or more are needed"):
+        check_enough(read_questions(write(tmp_path / "q.jsonl", rows(5))))
+    some = read_questions(write(tmp_path / "q.jsonl", rows(20)))
+    check_enough(some)
+    assert any("20 questions are few" in line for line in some.remarks())
+
+
+def test_a_question_keeps_its_id_where_the_file_grows_or_is_shuffled(tmp_path):
+    first = read_questions(write(tmp_path / "a.jsonl", rows(20))).examples
+    grown = read_questions(write(tmp_path / "b.jsonl", rows(30)[::-1])).examples
+    assert {e.id for e in first} < {e.id for e in grown}
+
+
+def test_a_template_is_a_question_without_numbers_and_names():
+    one = "Ann Lee has 3 pens. She buys twelve at 1,50. How many?"
+    other = "Bob has 14 pens. He buys 7 at 2. How many?"
+    assert template_of(one) == template_of(other)
+    assert template_of(one) != template_of(one.replace("pens", "hats"))
+
+
+def test_a_template_stays_on_one_side(tmp_path):
+    examples = read_questions(write(tmp_path / "q.jsonl", rows(240))).examples
+    split = split_questions(examples, seed=1)
+    assert 24 <= len(split.test) <= 48 and len(split.train) + len(split.test) == 240
+    assert {e.template for e in split.test}.isdisjoint(e.template for e in split.train)
+    assert set(split.leaked.values()) == {0.0}
+    assert not any("LEAKAGE" in line for line in split.remarks())
+    assert all(e.split == "test" for e in split.test)
+
+
+def test_a_split_by_chance_says_what_leaks(tmp_path):
+    examples = read_questions(write(tmp_path / "q.jsonl", rows(240))).examples
+    split = split_questions(examples, way="random")
+    assert split.leaked["same template"] == 1.0 and len(split.test) == 48
+    assert any("LEAKAGE" in line for line in split.remarks())
+
+
+def test_a_split_is_the_same_for_the_same_questions(tmp_path):
+    examples = read_questions(write(tmp_path / "q.jsonl", rows(120))).examples
+
+    def drawn(given, seed):
+        return {e.id for e in split_questions(given, seed=seed).test}
+
+    assert drawn(examples, 0) == drawn(examples[::-1], 0) != drawn(examples, 1)
+
+
+def test_one_template_alone_cannot_be_split_by_template(tmp_path):
+    same = [{"question": f"{i} + 2?", "answer": i + 2} for i in range(50)]
+    examples = read_questions(write(tmp_path / "q.jsonl", same)).examples
+    with pytest.raises(UserError, match="--split random"):
+        split_questions(examples)
+    assert len(split_questions(examples, way="random").test) == 10
+
+
+def test_50_000_lines_are_checked_and_split_in_seconds(tmp_path):
+    many = rows(50_000)
+    path = write(tmp_path / "q.jsonl", many)
+    begun = time.process_time()
+    checked = read_questions(path)
+    split = split_questions(checked.examples, way="random")
+    assert time.process_time() - begun < 15
+    assert len(split.test) == 200 and len(split.train) == 49_800
+
+
+class Adder:
+    """A teacher that adds right, but for every fourth question; it counts."""
+
+    name = "adder"
+
+    def __init__(self):
+        self.asked = 0
+
+    def replies(self, asked, sampling):
+        for number, one in enumerate(asked):
+            self.asked += 1
+            n = int(one.prompt.rpartition("Q: ")[2].split()[0])
+            result = n + (3 if n % 4 == 0 else 2)
+            text = f"{n} + 2 = {result}. The answer is {result}."
+            yield number, Reply(text, prompt_tokens=10, new_tokens=5)
+
+
+def test_a_teacher_is_asked_what_is_missing_and_is_not_paid_twice(tmp_path):
+    own, bare = rows(40)[:20], rows(40, rationale=False)[20:]
+    train = read_questions(write(tmp_path / "q.jsonl", [*own, *bare])).examples
+    teacher = Adder()
+    taught = gather(train, teacher=teacher, samples=2, prices=(1.0, 2.0))
+    assert teacher.asked == 2 * 20
+    again = gather(train, teacher=teacher, samples=2, prices=(1.0, 2.0))
+    assert teacher.asked == 2 * 20 and again.solved == taught.solved
+    by_source = {row["source"]: row for row in taught.table()}
+    assert by_source["the file's own"]["right"] == 1.0
+    assert by_source["adder"]["right"] == 0.75
+    assert by_source["adder"]["dollars"] == pytest.approx(40 * (10 + 2 * 5) / 1e6)
+    assert taught.questions == 20 + 15
+    assert all(
+        r.correct for s in taught.sources for r in s.written if s.name != "adder"
+    )
+    fewer = gather(train, teacher=Adder(), samples=3, most_asked=4)
+    assert len(fewer.sources[1].written) == 3 * 4
+
+
+def test_a_rationale_of_ones_own_that_states_another_answer_is_not_taught(tmp_path):
+    wrong = {**rows(1)[0], "rationale": "0 + 2 = 4. The answer is 4."}
+    train = read_questions(write(tmp_path / "q.jsonl", [wrong, *rows(9)[1:]])).examples
+    taught = gather(train)
+    assert taught.questions == 8 and taught.table()[0]["right"] == pytest.approx(8 / 9)
+
+
+def test_a_rationale_file_is_judged_by_ones_own_answers(tmp_path):
+    bare = rows(30, rationale=False)
+    train = read_questions(write(tmp_path / "q.jsonl", bare)).examples
+    told = [
+        {
+            "question": row["question"].upper(),
+            "rationale": f"{i} + 2.",
+            "prediction": f"{i + 2}.0" if i else "9",
+            "answer": "unknown",
+            "teacher": "t",
+            "style": "s",
+        }
+        for i, row in enumerate(bare[:25])
+    ]
+    taught = gather(train, rationale_file=str(write(tmp_path / "r.jsonl", told)))
+    assert taught.questions == 24
+    other = write(tmp_path / "o.jsonl", [{**told[0], "question": "another?"}])
+    with pytest.raises(UserError, match="no rationale of a training question"):
+        gather(train, rationale_file=str(other))
+
+
+def test_what_is_recommended_follows_size_kind_and_wish():
+    few = recommend(100, 100, parameters=135_000_000)
+    assert (few.teach, few.method, few.epochs) == ("cot", "lora", 12)
+    assert few.learning_rate == pytest.approx(1e-3)
+    many = recommend(20_000, 20_000, parameters=135_000_000)
+    assert (many.method, many.epochs, many.learning_rate) == ("full", 1, 1e-4)
+    small = recommend(100, 100, parameters=300_000)
+    assert (small.method, small.learning_rate) == ("full", 1e-3)
+    assert recommend(100, 19, parameters=1).teach == "answer_only"
+    stated = recommend(100, 100, 135_000_000, method="full", epochs=2, teach=None)
+    assert (stated.method, stated.epochs, stated.learning_rate) == ("full", 2, 1e-4)
+    assert stated.reasons["epochs"] == "as stated" and set(stated.reasons) == {
+        "teach", "method", "epochs", "batch_size", "learning_rate",
+    }  # fmt: skip
+    with pytest.raises(UserError, match="teach 'cot': 3 questions have a rationale"):
+        recommend(100, 3, 1, teach="cot")
+    with pytest.raises(UserError, match="teach 'both'"):
+        recommend(100, 100, 1, teach="both")
+
+
+def test_answers_are_shown_as_often_as_rationales(tmp_path):
+    train = read_questions(write(tmp_path / "q.jsonl", rows(30))).examples
+    solved = [(example, "So.") for example in train[:20] for _ in range(3)]
+    pairs = training_pairs(train, solved, "cot", seed=0)
+    assert len(pairs["cot"]) == len(pairs["answer_only"]) == 60
+    assert len({pair.prompt for pair in pairs["answer_only"]}) == 20
+    assert len(training_pairs(train, solved, "answer_only", 0)["answer_only"]) == 30
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A file, and what the whole way makes of it, once."""
+    folder = tmp_path_factory.mktemp("task")
+    path = write(folder / "q.jsonl", rows(60))
+    said = []
+    found = flow.tune_your_task(path, QUICK, folder / "out", said.append)
+    return folder, found, said
+
+
+def test_the_whole_way_leaves_everything_in_the_folder(place):
+    folder, found, said = place
+    out = folder / "out"
+    assert {x.name for x in out.iterdir()} == {
+        "settings.json", "train.jsonl", "test.jsonl", "rationales.jsonl",
+        "predictions", "student", "report.md", "accuracy.png",
+    }  # fmt: skip
+    test = [json.loads(line) for line in (out / "test.jsonl").read_text().splitlines()]
+    assert [row["question"] for row in test] == [e.question for e in found.split.test]
+    assert {one.condition for one in found.examined} == {
+        "before_tuning", "cot", "answer_only",
+    }  # fmt: skip
+    assert "teach cot: 50 questions have a rationale" in said
+
+
+def test_the_report_says_all_that_was_asked_for(place):
+    _, found, _ = place
+    text = report_text(found)
+    assert text.count("\n## ") == 9 and text.startswith("# Tuning made no clear")
+    for words in (
+        "few-shot CoT", "zero-shot answer-only", "micro_bbh", "0.0 to 27.8",
+        "tuned on rationales, against tuned on answers alone", "tokens written",
+        "seconds a question", "**Got better: 0.**", "AutoModelForSeq2SeqLM",
+    ):  # fmt: skip
+        assert words in text, words
+    assert all(x.seconds and min(x.seconds.values()) > 0 for x in found.examined)
+    none_seen = found.contrasts[0]
+    assert (none_seen.gained, none_seen.low, none_seen.high) == (0, -30, 30)
+
+
+def test_a_difference_is_paired_and_its_examples_are_told(place):
+    _, found, _ = place
+    before, tuned = found.of("before_tuning"), found.of("cot")
+    predictions = [
+        replace(p, correct=i < 6, text="5 | *6*")
+        for i, p in enumerate(tuned.predictions["zero_shot_cot"])
+    ]
+    main = replace(tuned.score("zero_shot_cot"), outcomes="1111110000")
+    better = replace(
+        tuned,
+        predictions={**tuned.predictions, "zero_shot_cot": predictions},
+        scores=[main, *tuned.scores[1:]],
+    )
+    examined = [before, better, found.of("answer_only")]
+    gain = contrasts(examined, "cot")[0]
+    assert (gain.points, gain.gained, gain.lost) == (pytest.approx(60), 6, 0)
+    assert 20 <= gain.low < 60 < gain.high <= 100
+    changed = replace(found, examined=examined, contrasts=contrasts(examined, "cot"))
+    text = report_text(changed)
+    assert text.startswith("# Tuning helped: 0 of 10 right before, 6 of 10 after")
+    assert "**Got better: 6.** Of these:" in text and r"after: 5 \| \*6\*" in text
+    sides = better_and_worse(predictions, before.predictions["zero_shot_cot"])
+    assert (len(sides["better"]), len(sides["worse"])) == (0, 6)
+
+
+def test_called_again_it_neither_tunes_nor_asks(place, monkeypatch):
+    folder, found, _ = place
+
+    def refuse(*_):
+        raise AssertionError("tuned a second time")
+
+    monkeypatch.setattr(training, "_train_on_pairs", refuse)
+    again = flow.tune_your_task(folder / "q.jsonl", QUICK, folder / "out", str)
+    assert [s for x in again.examined for s in x.scores] == [
+        s for x in found.examined for s in x.scores
+    ]
+
+
+def test_a_stopped_run_goes_on_with_what_the_teacher_wrote(
+    tmp_path, monkeypatch, capsys
+):
+    path = write(tmp_path / "q.jsonl", rows(44, rationale=False))
+    wishes = replace(QUICK, teacher="adder", samples=1, general="", demonstrations=0)
+    teacher = Adder()
+    teacher.name = "stopped-adder"
+    monkeypatch.setattr(flow, "open_teacher", lambda name: teacher)
+    monkeypatch.setattr(flow, "recommend", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        flow.tune_your_task(path, wishes, tmp_path / "out", str)
+    monkeypatch.undo()
+    monkeypatch.setattr(flow, "open_teacher", lambda name: teacher)
+    asked = teacher.asked
+    found = flow.tune_your_task(path, wishes, tmp_path / "out", str)
+    assert teacher.asked == asked == len(found.split.train)
+    assert f"0 replies asked for, {asked} from the file" in capsys.readouterr().out
+
+
+def test_an_exported_student_is_the_tuned_one(place):
+    _, found, _ = place
+    model = AutoModelForSeq2SeqLM.from_pretrained(found.exported)
+    assert AutoTokenizer.from_pretrained(found.exported)("Q")["input_ids"]
+    untuned = load_student("toy-t5").model.state_dict()
+    changed = [
+        name
+        for name, weights in model.state_dict().items()
+        if not torch.equal(weights, untuned[name])
+    ]
+    assert changed
+
+
+def test_an_exported_adapter_loads_on_its_base(tmp_path):
+    path = write(tmp_path / "q.jsonl", rows(60, rationale=False))
+    wishes = replace(
+        QUICK, student="toy-llama", method="lora", general="", demonstrations=0
+    )
+    said = []
+    found = flow.tune_your_task(path, wishes, tmp_path / "out", said.append)
+    assert any("only answers can be taught" in line for line in said)
+    assert found.plan.teach == "answer_only" and len(found.contrasts) == 2
+    base = load_student("toy-llama").model
+    adapted = PeftModel.from_pretrained(base, found.exported)
+    learnt = [w for name, w in adapted.named_parameters() if "lora_B" in name]
+    assert any(weights.abs().sum() > 0 for weights in learnt)
+    code = (tmp_path / "out" / "report.md").read_text().partition("```python\n")[2]
+    code = code.partition("```")[0].replace('"student"', repr(str(found.exported)))
+    names = {"AutoModelForCausalLM": AutoModelForCausalLM}
+    exec(code, names)
+    assert isinstance(names["model"], PeftModel)
+
+
+def tune(*words) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "cotnb", "tune", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_the_command_checks_and_no_more(tmp_path):
+    path = write(tmp_path / "q.jsonl", [*rows(60), "{"])
+    done = tune(path, "--check", "--output", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert "60 of 61 lines are usable questions" in done.stdout
+    assert "1 left out, no JSON object: line 61" in done.stdout
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["missing.jsonl"], "missing.jsonl: unreadable (No such file"),
+        (["{q}", "--answer-type", "numeral"], "answer type 'numeral'"),
+        (["{q}", "--split", "half"], "split 'half': expected one of"),
+        (["{q}", "--prices", "cheap"], "--prices 'cheap': expected such as"),
+        (["{q}", "--general", "micro_bbh"], "expected task:split"),
+        (["{q}", "--student", "no-such"], "student 'no-such': neither"),
+        (["{q}", "--student", "toy-t5", "--teacher", "m"], "no endpoint: set OPENAI"),
+        (["{q}", "--student", "toy-t5", "--output", "{q}"], "this is a file"),
+        (["{q}", "--student", "toy-t5", "--output", "{here}"], "holds other files"),
+        (["{q}", "--epochs", "many"], "not a valid float"),
+    ],
+)
+def test_a_mistake_is_a_line_before_anything_is_paid(
+    tmp_path, monkeypatch, words, message
+):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+    path = write(tmp_path / "q.jsonl", rows(60))
+    named = [w.format(q=path, here=tmp_path) for w in words]
+    if "--output" not in words:
+        named += ["--output", tmp_path / "out"]
+    refused = tune(*named)
+    assert refused.returncode == 2, refused.stdout
+    assert message in refused.stderr and refused.stderr.count("\n") == 1
+    assert [x.name for x in tmp_path.iterdir()] == ["q.jsonl"]
