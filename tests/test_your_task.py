@@ -14,6 +14,7 @@ from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokeni
 
 from cotnb import training
 from cotnb.errors import UserError
+from cotnb.plots import before_and_after
 from cotnb.rationales.teachers import Reply
 from cotnb.students import load_student
 from cotnb.your_task import flow
@@ -359,6 +360,16 @@ def test_the_report_says_all_that_was_asked_for(place):
     assert all(x.seconds and min(x.seconds.values()) > 0 for x in found.examined)
     none_seen = found.contrasts[0]
     assert (none_seen.gained, none_seen.low, none_seen.high) == (0, -30, 30)
+
+
+def test_the_figure_shows_the_task_first_and_every_interval(place):
+    _, found, _ = place
+    first, second = before_and_after(found.scores).axes
+    assert first.get_title() == "your task (n = 10)"
+    assert second.get_title() == "micro-BBH (n = 2)"
+    assert len(first.get_yticks()) == 9 and len(second.get_yticks()) == 3
+    whisker = first.lines[0].get_xdata()
+    assert list(whisker) == pytest.approx([0, 27.75], abs=0.01)
 
 
 def test_a_difference_is_paired_and_its_examples_are_told(place):

@@ -27,13 +27,13 @@ def before_and_after(
     """A panel a task, a row a condition and way of asking; a dot and its interval.
 
     frame: tidy scores of one student and one seed, whose whiskers are `ci_low` and
-    `ci_high`, Wilson's 95% interval over questions. A panel has the rows that its task
-    was asked in. Raises UserError for a condition without STYLE.
+    `ci_high`, Wilson's 95% interval over questions. The task that was asked in the most
+    ways comes first. Raises UserError for a condition without STYLE.
     """
     if frame.empty:
         return nothing_yet(title)
     checked_conditions(frame["condition"])
-    tasks = list(dict.fromkeys(frame["task"]))
+    tasks = list(frame["task"].value_counts().index)
     rows = {task: _rows(frame[frame["task"] == task]) for task in tasks}
     heights = [len(own) + 0.8 for own in rows.values()]
     with look():

@@ -3,7 +3,7 @@
 import random
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,6 +17,7 @@ from cotnb.statistics import hierarchical_bootstrap
 from cotnb.students import Student
 from cotnb.tasks.example import Example
 from cotnb.your_task.questions import TASK
+from cotnb.your_task.splitting import Split
 
 BEFORE = "before_tuning"
 DIRECT = "zero_shot_answer_only"
@@ -83,6 +84,15 @@ class Examined:
 
 
 @dataclass(frozen=True)
+class Fitting:
+    """Pairs to tune on by condition, how many were too long, the longest target."""
+
+    pairs: dict[str, list[Pair]]
+    too_long: int
+    longest: int
+
+
+@dataclass(frozen=True)
 class Contrast:
     """A paired difference of two scores, in percentage points, with a 95% interval.
 
@@ -121,40 +131,55 @@ def training_pairs(
 
 
 def fitting(
-    student: Student, pairs: Sequence[Pair], max_length: int
-) -> tuple[list[Pair], int]:
-    """The pairs that are not too long to be tuned on, and the longest target's tokens.
+    student: Student, pairs: Mapping[str, Sequence[Pair]], max_length: int
+) -> Fitting:
+    """The pairs that are not too long to be tuned on.
 
-    max_length: as `Recipe` has it. Raises UserError where none is left.
+    pairs: by condition. max_length: as `Recipe` has it. Raises UserError where none is
+    left of a condition.
     """
-    read = _lengths(student, [pair.prompt for pair in pairs])
-    written = _lengths(student, [pair.target for pair in pairs])
-    lengths = zip(pairs, read, written, strict=True)
-    kept = [
-        (pair, target)
-        for pair, prompt, target in lengths
-        if max(prompt, target) + 2 < max_length  # with an end mark each
-    ]
-    if not kept:
-        raise UserError(
-            f"every question or rationale has {max_length} tokens or more of "
-            f"{student.name}'s: shorten them"
-        )
-    return [pair for pair, _ in kept], max(target for _, target in kept)
+    kept, longest = {}, 0
+    for condition, own in pairs.items():
+        read = _lengths(student, [pair.prompt for pair in own])
+        written = _lengths(student, [pair.target for pair in own])
+        fits = [
+            (pair, target)
+            for pair, prompt, target in zip(own, read, written, strict=True)
+            if max(prompt, target) + 2 < max_length  # with an end mark each
+        ]
+        if not fits:
+            raise UserError(
+                f"every question or rationale has {max_length} tokens or more of "
+                f"{student.name}'s: shorten them"
+            )
+        kept[condition] = [pair for pair, _ in fits]
+        longest = max(longest, *(target for _, target in fits))
+    too_long = sum(map(len, pairs.values())) - sum(map(len, kept.values()))
+    return Fitting(kept, too_long, longest)
 
 
-def room_for(longest: int) -> int:
-    """Tokens that an answer may have, for targets of so many."""
-    return -(-round(ROOM * longest) // ROUNDED_TO) * ROUNDED_TO
-
-
-def demonstration_pool(
-    train: Sequence[Example], solved: Sequence[tuple[Example, str]], seed: int
-) -> list[tuple[Example, str]]:
-    """Solved questions for demonstrations: `POOL` at most, each question once."""
-    once = list({example.id: (example, text) for example, text in solved}.values())
-    once = once or [(example, "") for example in train]
-    return random.Random(seed).sample(once, min(POOL, len(once)))
+def build_exam(
+    split: Split,
+    solved: Sequence[tuple[Example, str]],
+    longest: int,
+    general: dict[str, list[Example]],
+    demonstrations: int,
+    seed: int,
+) -> Exam:
+    """What all students are asked; answers may be `ROOM` times the longest target."""
+    room = -(-round(ROOM * longest) // ROUNDED_TO) * ROUNDED_TO
+    return Exam(
+        test=split.test,
+        general=general,
+        pool=_pool(split.train, solved, seed),
+        asking=Asking(
+            "zero_shot_cot",
+            demonstrations=demonstrations,
+            max_new_tokens=room,
+            seed=seed,
+        ),
+        seed=seed,
+    )
 
 
 def examine(student: Student, condition: str, exam: Exam, step: int = 0) -> Examined:
@@ -225,6 +250,15 @@ def commonest_answer(train: Sequence[Example], test: Sequence[Example]) -> float
     """Accuracy, 0 to 1, of always giving the commonest answer of training."""
     [(commonest, _)] = Counter(example.answer for example in train).most_common(1)
     return sum(example.answer == commonest for example in test) / len(test)
+
+
+def _pool(
+    train: Sequence[Example], solved: Sequence[tuple[Example, str]], seed: int
+) -> list[tuple[Example, str]]:
+    """Solved questions for demonstrations: `POOL` at most, each question once."""
+    once = list({example.id: (example, text) for example, text in solved}.values())
+    once = once or [(example, "") for example in train]
+    return random.Random(seed).sample(once, min(POOL, len(once)))
 
 
 def _contrast(name: str, one: Score, other: Score) -> Contrast:

@@ -1,31 +1,30 @@
 """The whole way, from a file of questions to a folder with a student and a report."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from cotnb.errors import UserError
-from cotnb.evaluation import Asking, save_predictions
+from cotnb.evaluation import save_predictions
 from cotnb.experiment import load_test_sets
-from cotnb.students import load_student
+from cotnb.rationales.teachers import Teacher
+from cotnb.students import Student, load_student
 from cotnb.tasks.example import Example
 from cotnb.training import tune, tuning_history
 from cotnb.your_task.comparing import (
     BEFORE,
-    Exam,
-    commonest_answer,
+    Examined,
+    build_exam,
     contrasts,
-    demonstration_pool,
     examine,
     fitting,
-    room_for,
     training_pairs,
 )
 from cotnb.your_task.exporting import claim_folder, export_student
-from cotnb.your_task.recommending import advise, recommend
+from cotnb.your_task.recommending import Plan, advise, recommend
 from cotnb.your_task.report import Findings, headline, write_report
-from cotnb.your_task.splitting import save_split
-from cotnb.your_task.teaching import gather, open_teacher, save_rationales
+from cotnb.your_task.splitting import Split, save_split
+from cotnb.your_task.teaching import Taught, gather, open_teacher, save_rationales
 from cotnb.your_task.wishes import Wishes, check_and_split, tell
 
 
@@ -48,62 +47,25 @@ def tune_your_task(
     teacher = open_teacher(wishes.teacher) if wishes.teacher else None
     folder = claim_folder(Path(output), {"questions": str(path), **asdict(wishes)})
     save_split(split, folder)
-
-    taught = gather(
-        split.train,
-        rationale_file=wishes.rationale_file,
-        teacher=teacher,
-        samples=wishes.samples or advise(checked.kind).samples,
-        most_asked=wishes.most_asked,
-        max_new_tokens=wishes.teacher_tokens,
-        prices=wishes.prices,
-        seed=wishes.seed,
-    )
+    taught = _gather(checked.kind, split, teacher, wishes)
     save_rationales(taught, folder / "rationales.jsonl")
     tell(taught.remarks(), say)
-
-    plan = recommend(
-        len(split.train),
-        taught.questions,
-        untuned.parameters,
-        teach=wishes.teach,
-        method=wishes.method,
-        epochs=wishes.epochs,
-        batch_size=wishes.batch_size,
-        learning_rate=wishes.learning_rate,
-    )
+    plan = _recommend(split, taught, untuned, wishes)
     tell([f"{r['setting']} {r['value']}: {r['reason']}" for r in plan.table()], say)
 
     recipe = plan.recipe(wishes.precision, wishes.seed)
     pairs = training_pairs(split.train, taught.solved, plan.teach, wishes.seed)
-    fits = {
-        condition: fitting(untuned, own, recipe.max_length)
-        for condition, own in pairs.items()
-    }
-    exam = Exam(
-        test=split.test,
-        general=general,
-        pool=demonstration_pool(split.train, taught.solved, wishes.seed),
-        asking=Asking(
-            "zero_shot_cot",
-            demonstrations=wishes.demonstrations,
-            max_new_tokens=room_for(max(longest for _, longest in fits.values())),
-            seed=wishes.seed,
-        ),
-        seed=wishes.seed,
-    )
+    fits = fitting(untuned, pairs, recipe.max_length)
+    told = (general, wishes.demonstrations, wishes.seed)
+    exam = build_exam(split, taught.solved, fits.longest, *told)
     examined = [examine(untuned, BEFORE, exam)]
-    exported, seconds = None, 0.0
-    for condition, (own, _) in fits.items():
+    for condition, own in fits.pairs.items():
         tuned = tune(wishes.student, own, recipe)
         history = tuning_history(tuned)
         examined.append(examine(tuned, condition, exam, history["steps"]))
         if condition == plan.teach:
             exported, seconds = export_student(tuned, folder), history["seconds"]
-    for one in examined:
-        for way, predictions in one.predictions.items():
-            name = f"{one.condition}-{way}.jsonl"
-            save_predictions(folder / "predictions" / name, predictions)
+    _save_predictions(examined, folder / "predictions")
 
     found = Findings(
         checked=checked,
@@ -115,11 +77,42 @@ def tune_your_task(
         examined=examined,
         contrasts=contrasts(examined, plan.teach),
         seconds=seconds,
-        too_long=sum(len(pairs[c]) - len(own) for c, (own, _) in fits.items()),
-        commonest=commonest_answer(split.train, split.test),
+        too_long=fits.too_long,
     )
     tell([headline(found), str(write_report(found, folder))], say)
     return found
+
+
+def _gather(kind: str, split: Split, teacher: Teacher | None, wishes: Wishes) -> Taught:
+    return gather(
+        split.train,
+        rationale_file=wishes.rationale_file,
+        teacher=teacher,
+        samples=wishes.samples or advise(kind).samples,
+        most_asked=wishes.most_asked,
+        max_new_tokens=wishes.teacher_tokens,
+        prices=wishes.prices,
+        seed=wishes.seed,
+    )
+
+
+def _recommend(split: Split, taught: Taught, student: Student, wishes: Wishes) -> Plan:
+    return recommend(
+        len(split.train),
+        taught.questions,
+        student.parameters,
+        teach=wishes.teach,
+        method=wishes.method,
+        epochs=wishes.epochs,
+        batch_size=wishes.batch_size,
+        learning_rate=wishes.learning_rate,
+    )
+
+
+def _save_predictions(examined: Sequence[Examined], folder: Path) -> None:
+    for one in examined:
+        for way, predictions in one.predictions.items():
+            save_predictions(folder / f"{one.condition}-{way}.jsonl", predictions)
 
 
 def _general(wishes: Wishes) -> dict[str, list[Example]]:

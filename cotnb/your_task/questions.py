@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -75,7 +76,8 @@ class Checked:
     def _how_sure(self) -> str:
         if self.kind_share == 1:
             return ""
-        return f", as {self.kind_share:.0%} are; state another where that is wrong"
+        share = math.floor(100 * self.kind_share)
+        return f", as {share}% are; state another where that is wrong"
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,13 @@ from cotnb.plots import FORMAT_LABELS, STYLE, before_and_after
 from cotnb.report import as_markdown, short_commit
 from cotnb.results import scores_frame
 from cotnb.students import Student, describe
-from cotnb.your_task.comparing import ASKED, BEFORE, Contrast, Examined
+from cotnb.your_task.comparing import (
+    ASKED,
+    BEFORE,
+    Contrast,
+    Examined,
+    commonest_answer,
+)
 from cotnb.your_task.exporting import STUDENT, loading_code
 from cotnb.your_task.questions import TASK, Checked
 from cotnb.your_task.recommending import Plan
@@ -32,8 +38,7 @@ class Findings:
     """All that a report is made of.
 
     exported: the folder of the tuned student. seconds: that its tuning took.
-    too_long: pairs that did not fit. commonest: accuracy, 0 to 1, of always giving
-    training's commonest answer.
+    too_long: pairs that did not fit.
     """
 
     checked: Checked
@@ -46,7 +51,6 @@ class Findings:
     contrasts: list[Contrast]
     seconds: float
     too_long: int
-    commonest: float
 
     @property
     def scores(self) -> pd.DataFrame:
@@ -151,9 +155,10 @@ def _accuracy(found: Findings) -> str:
         }
         for score in ordered
     ]
+    always = commonest_answer(found.split.train, found.split.test)
     return (
         f"![accuracy]({FIGURE})\n\n{as_markdown(pd.DataFrame(rows))}\n\n"
-        f"Always giving training's commonest answer: {100 * found.commonest:.1f}%."
+        f"Always giving training's commonest answer: {100 * always:.1f}%."
     )
 
 
