@@ -12,7 +12,7 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
 
-from cotnb import training
+from cotnb import cli, training
 from cotnb.errors import UserError
 from cotnb.plots import before_and_after
 from cotnb.rationales.teachers import Reply
@@ -272,6 +272,14 @@ def test_a_rationale_of_ones_own_that_states_another_answer_is_not_taught(tmp_pa
     assert taught.questions == 8 and taught.table()[0]["right"] == pytest.approx(8 / 9)
 
 
+def test_an_answer_alone_is_no_rationale(tmp_path):
+    bare = {**rows(1)[0], "rationale": "So the answer is 2."}
+    train = read_questions(write(tmp_path / "q.jsonl", [bare, *rows(9)[1:]])).examples
+    taught = gather(train)
+    assert (taught.questions, taught.bare) == (8, 1)
+    assert taught.remarks()[-1].startswith("1 right ones left out")
+
+
 def test_a_rationale_file_is_judged_by_ones_own_answers(tmp_path):
     bare = rows(30, rationale=False)
     train = read_questions(write(tmp_path / "q.jsonl", bare)).examples
@@ -302,6 +310,9 @@ def test_what_is_recommended_follows_size_kind_and_wish():
     small = recommend(100, 100, parameters=300_000)
     assert (small.method, small.learning_rate) == ("full", 1e-3)
     assert recommend(100, 19, parameters=1).teach == "answer_only"
+    assert recommend(1000, 199, parameters=1).teach == "answer_only"
+    assert recommend(1000, 199, parameters=1, teach="cot").teach == "cot"
+    assert recommend(1000, 200, parameters=1).teach == "cot"
     stated = recommend(100, 100, 135_000_000, method="full", epochs=2, teach=None)
     assert (stated.method, stated.epochs, stated.learning_rate) == ("full", 2, 1e-4)
     assert stated.reasons["epochs"] == "as stated" and set(stated.reasons) == {
@@ -344,7 +355,7 @@ def test_the_whole_way_leaves_everything_in_the_folder(place):
     assert {one.condition for one in found.examined} == {
         "before_tuning", "cot", "answer_only",
     }  # fmt: skip
-    assert "teach cot: 50 questions have a rationale" in said
+    assert "teach cot: 50 of 50 training questions have a rationale" in said
 
 
 def test_the_report_says_all_that_was_asked_for(place):
@@ -365,8 +376,8 @@ def test_the_report_says_all_that_was_asked_for(place):
 def test_the_figure_shows_the_task_first_and_every_interval(place):
     _, found, _ = place
     first, second = before_and_after(found.scores).axes
-    assert first.get_title() == "your task (n = 10)"
-    assert second.get_title() == "micro-BBH (n = 2)"
+    assert first.get_title("left") == "your task (n = 10)"
+    assert second.get_title("left") == "micro-BBH (n = 2)"
     assert len(first.get_yticks()) == 9 and len(second.get_yticks()) == 3
     whisker = first.lines[0].get_xdata()
     assert list(whisker) == pytest.approx([0, 27.75], abs=0.01)
@@ -462,14 +473,11 @@ def test_an_exported_adapter_loads_on_its_base(tmp_path):
     assert isinstance(names["model"], PeftModel)
 
 
-def tune(*words) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "cotnb", "tune", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True)
-
-
 def test_the_command_checks_and_no_more(tmp_path):
     path = write(tmp_path / "q.jsonl", [*rows(60), "{"])
-    done = tune(path, "--check", "--output", tmp_path / "out")
+    words = ["tune", path, "--check", "--output", tmp_path / "out"]
+    command = [sys.executable, "-m", "cotnb", *map(str, words)]
+    done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "60 of 61 lines are usable questions" in done.stdout
     assert "1 left out, no JSON object: line 61" in done.stdout
@@ -488,11 +496,11 @@ def test_the_command_checks_and_no_more(tmp_path):
         (["{q}", "--student", "toy-t5", "--teacher", "m"], "no endpoint: set OPENAI"),
         (["{q}", "--student", "toy-t5", "--output", "{q}"], "this is a file"),
         (["{q}", "--student", "toy-t5", "--output", "{here}"], "holds other files"),
-        (["{q}", "--epochs", "many"], "not a valid float"),
+        (["{q}", "--epochs", "many"], "Invalid value for '--epochs'"),
     ],
 )
 def test_a_mistake_is_a_line_before_anything_is_paid(
-    tmp_path, monkeypatch, words, message
+    tmp_path, monkeypatch, capsys, words, message
 ):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
@@ -500,7 +508,11 @@ def test_a_mistake_is_a_line_before_anything_is_paid(
     named = [w.format(q=path, here=tmp_path) for w in words]
     if "--output" not in words:
         named += ["--output", tmp_path / "out"]
-    refused = tune(*named)
-    assert refused.returncode == 2, refused.stdout
-    assert message in refused.stderr and refused.stderr.count("\n") == 1
+    monkeypatch.setattr(sys, "argv", ["cotnb", "tune", *map(str, named)])
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    with pytest.raises(SystemExit) as refused:
+        cli.main()
+    said = capsys.readouterr().err
+    assert refused.value.code == 2
+    assert message in said and said.count("\n") == 1
     assert [x.name for x in tmp_path.iterdir()] == ["q.jsonl"]

@@ -11,7 +11,8 @@ from cotnb.errors import UserError
 from cotnb.recipes import Recipe
 
 TEACHINGS = ("cot", "answer_only")
-FEWEST_SOLVED = 20  # questions with a rationale, for rationales to be taught
+FEWEST_SOLVED = 20  # questions with a rationale, for rationales to be taught at all
+MANY_SOLVED = 200  # so many are worth it, however many questions have none
 
 
 class Rule(NamedTuple):
@@ -46,7 +47,7 @@ BY_QUESTIONS = (
         "again",
     ),
 )
-# by the student's weights; an adapter's learning rate is ten times that of all weights
+# by the student's weights
 BY_WEIGHTS = (
     Rule(
         0,
@@ -56,8 +57,11 @@ BY_WEIGHTS = (
     ),
     Rule(20_000_000, {"learning_rate": 1e-4}, "the usual rate for all weights"),
 )
-LORA_RATE = 10
-LORA_REASON = "an adapter takes ten times the rate of all weights"
+LORA_RATE, HIGHEST_RATE = 10, 1e-3
+LORA_REASON = (
+    "an adapter takes ten times the rate of all weights (Schulman et al. 2025, LoRA "
+    "without regret); 0.001 at most"
+)
 
 
 class Advice(NamedTuple):
@@ -135,7 +139,7 @@ def recommend(questions: int, solved: int, parameters: int, **stated) -> Plan:
     Raises UserError for a `teach` that is none or that lacks rationales.
     """
     stated = {name: value for name, value in stated.items() if value is not None}
-    settings, reasons = _teach(solved, stated)
+    settings, reasons = _teach(questions, solved, stated)
     tuned_on = solved if settings["teach"] == "cot" else questions
     for table, size in ((BY_QUESTIONS, tuned_on), (BY_WEIGHTS, parameters)):
         rule = [rule for rule in table if rule.fewest <= size][-1]
@@ -144,25 +148,26 @@ def recommend(questions: int, solved: int, parameters: int, **stated) -> Plan:
     settings |= stated
     reasons |= dict.fromkeys(stated, "as stated")
     if settings["method"] == "lora" and "learning_rate" not in stated:
-        settings["learning_rate"] = min(1e-3, LORA_RATE * settings["learning_rate"])
+        settings["learning_rate"] = min(
+            HIGHEST_RATE, LORA_RATE * settings["learning_rate"]
+        )
         reasons["learning_rate"] = LORA_REASON
     return Plan(**settings, reasons=reasons)
 
 
-def _teach(solved: int, stated: dict) -> tuple[dict, dict]:
+def _teach(questions: int, solved: int, stated: dict) -> tuple[dict, dict]:
     """Whether rationales are taught or answers alone."""
-    enough = solved >= FEWEST_SOLVED
+    most = solved >= FEWEST_SOLVED and 2 * solved >= questions
+    enough = most or solved >= MANY_SOLVED
     teach = stated.get("teach", "cot" if enough else "answer_only")
     if teach not in TEACHINGS:
         raise UserError(f"teach {teach!r}: expected one of {TEACHINGS}")
-    if teach == "cot" and not enough:
+    if teach == "cot" and solved < FEWEST_SOLVED:
         raise UserError(
             f"teach 'cot': {solved} questions have a rationale, {FEWEST_SOLVED} are "
             "needed; name a teacher or a rationale file, or teach answer_only"
         )
-    reason = (
-        f"{solved} questions have a rationale"
-        if enough
-        else f"{solved} questions have a rationale, fewer than {FEWEST_SOLVED}"
-    )
+    reason = f"{solved:,} of {questions:,} training questions have a rationale"
+    if not enough:
+        reason += f", neither {MANY_SOLVED} nor half of them"
     return {"teach": teach}, {"teach": reason}

@@ -21,6 +21,7 @@ from cotnb.students import load_student
 from cotnb.tasks.example import Example
 
 LOCAL = "local:"
+FEWEST_WORDS = 3  # before an answer, for a text to be a rationale
 DEMONSTRATIONS = 3  # that a teacher is shown, where so many rationales are there
 
 
@@ -38,11 +39,13 @@ class Taught:
     """All rationales, and the ones to tune on.
 
     sources: where they came from. solved: (training example, rationale) pairs: right
-    ones, equal ones once. prices: dollars per million tokens read and written.
+    ones, equal ones once. bare: how many right ones were left out, as they are nothing
+    but an answer. prices: dollars per million tokens read and written.
     """
 
     sources: list[Source]
     solved: list[tuple[Example, str]]
+    bare: int = 0
     prices: tuple[float, float] | None = None
 
     @property
@@ -55,7 +58,7 @@ class Taught:
         rows = []
         for source in self.sources:
             row = {"source": source.name, **yields(source.written, source.examples)}
-            if self.prices:
+            if self.prices and row["tokens_written"]:
                 row["dollars"] = dollars(source.written, self.prices)
             rows.append(row)
         return rows
@@ -67,11 +70,14 @@ class Taught:
                 "no rationales: none in the file, no rationale file, no teacher; only "
                 "answers can be taught"
             ]
-        return [
+        said = [
             f"{len(self.solved):,} rationales to tune on, for {self.questions:,} "
             "training questions",
             *map(_yield_line, self.table()),
         ]
+        if self.bare:
+            said.append(f"{self.bare:,} right ones left out: an answer, no rationale")
+        return said
 
 
 def open_teacher(name: str) -> Teacher:
@@ -115,6 +121,10 @@ def gather(
         solved = {plain(r.question) for r in right}
         lacking = [e for e in train if plain(e.question) not in solved][:most_asked]
         if lacking:
+            print(
+                f"asking {teacher.name} about {len(lacking):,} questions, {samples} "
+                f"times each, for {max_new_tokens} tokens at most"
+            )
             pool = match(train, right, seed=seed)
             recipe = replace(_way(pool), samples=samples)
             written = sample_rationales(
@@ -130,9 +140,11 @@ def gather(
             )
             sources.append(Source(teacher.name, written, lacking))
     written = [r for source in sources for r in source.written]
-    kept = keep_distinct(keep_correct(written))
+    right = keep_distinct(keep_correct(written))
+    kept = [r for r in right if not _is_bare(r.rationale)]
     solved = match(train, kept, per_question=samples, seed=seed)
-    return Taught([s for s in sources if s.written], solved, prices)
+    sources = [source for source in sources if source.written]
+    return Taught(sources, solved, len(right) - len(kept), prices)
 
 
 def save_rationales(taught: Taught, path: Path) -> None:
@@ -161,6 +173,12 @@ def _judged(example: Example) -> Rationale:
         style="own",
         id=example.id,
     )
+
+
+def _is_bare(rationale: str) -> bool:
+    """Whether a text does no more than state an answer: "So the answer is 3."."""
+    mark = ANSWER_MARK.search(rationale)
+    return bool(mark) and len(rationale[: mark.start()].split()) < FEWEST_WORDS
 
 
 def _of_file(train: Sequence[Example], path: str) -> Source:
@@ -198,8 +216,7 @@ def _yield_line(row: dict) -> str:
     )
     if row["wrong_step"] is not None:
         line += f", {row['wrong_step']:.0%} of the right ones with a doubtful step"
-    if row["tokens_written"]:
-        line += (
-            f"; {row['tokens_read']:,} tokens read, {row['tokens_written']:,} written"
-        )
+    if not row["tokens_written"]:
+        return line
+    line += f"; {row['tokens_read']:,} tokens read, {row['tokens_written']:,} written"
     return line + (f", ${row['dollars']:.2f}" if "dollars" in row else "")
