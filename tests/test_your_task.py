@@ -416,7 +416,7 @@ def test_called_again_it_neither_tunes_nor_asks(place, monkeypatch):
     def refuse(*_):
         raise AssertionError("tuned a second time")
 
-    monkeypatch.setattr(training, "_train_on_pairs", refuse)
+    monkeypatch.setattr(training, "train_on_pairs", refuse)
     again = flow.tune_your_task(folder / "q.jsonl", QUICK, folder / "out", str)
     assert [s for x in again.examined for s in x.scores] == [
         s for x in found.examined for s in x.scores
