@@ -56,6 +56,8 @@ def accuracy_by_condition(
         for axes, task in zip(panels, tasks, strict=True):
             of_task = frame[frame["task"] == task]
             _draw_bars(axes, of_task, pooled[pooled["task"] == task], rows)
+            name = f"{task_label(task)} (n = {span(of_task['n'])})"
+            axes.set_title(fill(name, 78 // len(tasks)))
             axes.set_xlabel(label)
             _draw_papers(axes, letters, task, rows)
         labels = [f"{STYLE[c].label}\nasked {FORMAT_LABELS[f]}" for c, f in rows]
@@ -106,7 +108,6 @@ def _draw_bars(axes: Axes, scores: pd.DataFrame, pooled: pd.DataFrame, rows) -> 
             markeredgecolor="black",
             markersize=4,
         )
-    axes.set_title(f"{task_label(pooled['task'].iloc[0])} (n = {span(pooled['n'])})")
     axes.set_xlim(0, min(100, 120 * pooled["ci_high"].max() + 8))
     axes.xaxis.set_major_formatter(PercentFormatter(decimals=0))
     axes.grid(False, axis="y")
