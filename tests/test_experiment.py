@@ -14,7 +14,8 @@ from cotnb.experiment import (
     take,
 )
 from cotnb.formats import COT_INSTRUCTION, COT_TRIGGER, PROMPT_FORMATS, Pair
-from cotnb.gpt3_solutions import load_gpt3_solutions
+from cotnb.large_models import find_gpt3_solutions, load_gpt3_solutions, wei_errors
+from cotnb.paths import project_folder
 from cotnb.rationales import from_generator, match
 from cotnb.tasks import load_task
 
@@ -74,6 +75,22 @@ def test_gpt3s_solutions_are_read_and_another_file_is_refused(tmp_path):
     for wrong in (other, tmp_path / "none.jsonl"):
         with pytest.raises(UserError, match=r"example_model_solutions\.jsonl"):
             load_gpt3_solutions(wrong)
+
+
+def test_gpt3s_solutions_are_found_beside_the_mirror(tmp_path, monkeypatch):
+    monkeypatch.setenv("COTNB_MIRROR", str(tmp_path / "hub"))
+    assert find_gpt3_solutions("solutions.jsonl") is None
+    (tmp_path / "model_outputs").mkdir()
+    beside = tmp_path / "model_outputs" / "solutions.jsonl"
+    beside.touch()
+    assert find_gpt3_solutions("solutions.jsonl") == beside
+    assert find_gpt3_solutions(beside) == beside
+
+
+def test_wei_et_als_errors_are_shares_of_all_45():
+    shares = wei_errors(project_folder() / "results")
+    assert set(shares) == {"misread", "missing_step", "other"}
+    assert shares["misread"] == 20 / 45 and sum(shares.values()) == pytest.approx(1)
 
 
 def test_pairs_are_repeated_whole_orders_at_a_time():

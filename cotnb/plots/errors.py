@@ -15,12 +15,13 @@ def error_kinds(
     shares: pd.DataFrame,
     title: str = "What goes wrong, by the student's size",
     kinds: Mapping[str, tuple[str, str, str]] = ERROR_KINDS,
+    label: str = "share of questions",
 ) -> Figure:
     """Stacked bars of the kinds of error, one bar a row of the table.
 
     shares: index: what a bar is called; columns: names of `kinds`, others are left out;
-    values: shares of all questions, 0 to 1, that add up to 1 in each row.
-    kinds: `ERROR_KINDS`, or `FLOW_KINDS`.
+    values: shares, 0 to 1, that add up to 1 in each row. kinds: `ERROR_KINDS`, or
+    `FLOW_KINDS`. label: what they are shares of.
     """
     if shares.empty:
         return nothing_yet(title)
@@ -29,7 +30,7 @@ def error_kinds(
         figure = Drawing(figsize=(WIDTH, height), layout="constrained")
         axes = figure.subplots()
         stacked_bars(axes, shares, kinds)
-        axes.set_xlabel("share of questions")
+        axes.set_xlabel(label)
         labels = [text for text, _, _ in kinds.values()]
         columns = 5 if sum(map(len, labels)) <= ONE_LINE else 3
         figure.legend(loc="outside lower center", ncols=columns, frameon=False)

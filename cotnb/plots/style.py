@@ -93,13 +93,15 @@ TASK_LABELS = {
     "micro_triage_same_flows_followed": "flows of tuning",
     "micro_triage_ood_followed": "new wording too",
 }
-# a label, a colour and a hatch for what `cotnb.tasks.verifier` finds
+# a label, a colour and a hatch for what `cotnb.tasks.verifier` finds; Wei et al. 2022
+# have others as well
 ERROR_KINDS = {
     "right": ("every step right", "#0072B2", ""),
     "wrong_calculation": ("wrong calculation", "#E69F00", ""),
     "missing_step": ("a step missing", "#56B4E9", "//"),
     "misread": ("misread", "#CC79A7", "\\\\"),
     "no_equations": ("no equations", "#BBBBBB", ""),
+    "other": ("other kinds", "#666666", ".."),
 }
 # a label, a colour and a hatch for what `cotnb.tasks.flows` finds
 FLOW_KINDS = {

@@ -1,18 +1,36 @@
-"""GPT-3's solutions of GSM8K's test questions, for errors by size in large models.
+"""How large models err: GPT-3's own solutions, and errors that Wei et al. sorted.
 
-Published with GSM8K by Cobbe et al. 2021 (arXiv 2110.14168): GPT-3 of 6B and of 175B
-weights, fine-tuned on its training questions, one solution a question.
+GPT-3's solutions of GSM8K's test questions are published with it by Cobbe et al. 2021
+(arXiv 2110.14168): 6B and 175B weights, fine-tuned on its training questions, one
+solution a question.
 """
 
 import gzip
 import json
+import os
 from pathlib import Path
+
+import pandas as pd
 
 from cotnb.errors import UserError
 from cotnb.tasks.example import Example
 
 SIZES = {"GPT-3 6B": "6b_finetuning", "GPT-3 175B": "175b_finetuning"}
 ANSWER_MARK = "\nA: "
+# what Wei et al. 2022 (appendix) found in PaLM 62B's errors on GSM8K, as kinds of ours
+WEI_KINDS = {
+    "GSM8K semantic understanding": "misread",
+    "GSM8K one step missing": "missing_step",
+    "GSM8K other": "other",
+}
+
+
+def find_gpt3_solutions(name: str | Path) -> Path | None:
+    """The file by path, or in `model_outputs` beside COTNB_MIRROR; None: not there."""
+    places = [Path(name).expanduser()]
+    if mirror := os.environ.get("COTNB_MIRROR"):
+        places.append(Path(mirror).expanduser().parent / "model_outputs" / name)
+    return next((place for place in places if place.is_file()), None)
 
 
 def load_gpt3_solutions(path: str | Path) -> dict[str, list[tuple[Example, str]]]:
@@ -54,3 +72,15 @@ def _example(index: int, row: dict) -> Example:
         answer_type="number",
         steps=tuple(solution.strip().splitlines()),
     )
+
+
+def wei_errors(results: Path) -> dict[str, float]:
+    """Shares of the kinds of error among the 45 of PaLM 62B that Wei et al. sorted.
+
+    results: the folder of papers.csv.
+    """
+    papers = pd.read_csv(Path(results) / "papers.csv")
+    own = papers[(papers["paper"] == "wei2022") & (papers["student"] == "palm-62b")]
+    counts = own[own["metric"] == "count of 45"].set_index("evaluation")["value"]
+    named = counts.astype(float).rename(WEI_KINDS)
+    return (named / named.sum()).to_dict()
