@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cotnb.errors import UserError
 
+LADDER = "tiny"  # the profile whose students are pretrained here
+DRAFTS = "drafts"  # in the notebooks' folder: what is not run yet
 Scalar = bool | int | float | str
 
 
@@ -42,14 +44,24 @@ def profiles_folder() -> Path:
     return Path(os.environ.get("COTNB_PROFILES", own))
 
 
-def profile_names() -> list[str]:
-    """The profiles that there are."""
-    return sorted(path.stem for path in profiles_folder().glob("*.yaml"))
+def profile_names(folder: Path | None = None) -> list[str]:
+    """The profiles that there are, in `profiles_folder` or another."""
+    return sorted(path.stem for path in (folder or profiles_folder()).glob("*.yaml"))
 
 
-def load_profile(name: str) -> Profile:
+def published_profiles(notebooks: Path) -> dict[str, Profile]:
+    """The published profiles by name, the ladder's first, and drafts' among them."""
+    found = {}
+    for folder in (profiles_folder(), Path(notebooks) / DRAFTS):
+        for name in profile_names(folder):
+            found.setdefault(name, load_profile(name, folder))
+    names = sorted(found, key=lambda name: (name != LADDER, name))
+    return {name: found[name] for name in names if found[name].published}
+
+
+def load_profile(name: str, folder: Path | None = None) -> Profile:
     """A profile by name. Raises UserError for an unknown one or a malformed file."""
-    path = profiles_folder() / f"{name}.yaml"
+    path = (folder or profiles_folder()) / f"{name}.yaml"
     if not path.is_file():
         raise UserError(f"no profile {name!r}; there are {', '.join(profile_names())}")
     try:

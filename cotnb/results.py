@@ -170,7 +170,22 @@ def read_records(folder: Path) -> list[dict]:
     if not files.is_dir():
         raise UserError(f"{files}: no such folder; make records with a run first")
     records = [_read_record(path) for path in sorted(files.glob("*.json"))]
-    return _newest_scores(records)
+    return newest_scores(records)
+
+
+def sift_records(folder: Path) -> tuple[list[dict], list[str]]:
+    """The records of one profile that can be read, and what is wrong with the others.
+
+    A record is as `read_records` gives it, but with all its scores; a fault is one
+    line that names the file and the field. A missing folder has neither.
+    """
+    records, faults = [], []
+    for path in sorted((Path(folder) / "records").glob("*.json")):
+        try:
+            records += newest_scores([_read_record(path)])
+        except UserError as error:
+            faults.append(str(error))
+    return records, faults
 
 
 def tidy(records: Iterable[dict]) -> pd.DataFrame:
@@ -317,7 +332,11 @@ def _read_record(path: Path) -> dict:
     return record
 
 
-def _newest_scores(records: list[dict]) -> list[dict]:
+def newest_scores(records: list[dict]) -> list[dict]:
+    """The same records, a score in the newest one only, as `read_records` says.
+
+    Raises UserError for a score that comes twice in one record.
+    """
     newest: dict[tuple, dict] = {}
     for record in sorted(records, key=lambda r: (r["finished"], r["run"])):
         for score in record["scores"]:

@@ -1,0 +1,169 @@
+"""What of a profile's grid is there, and what is missing, malformed or out of date."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from cotnb.claims import COLUMNS as CLAIM_COLUMNS
+from cotnb.claims import Claim
+from cotnb.grid import Run, expand
+from cotnb.profiles import DRAFTS, Profile
+from cotnb.results import COLUMNS as SCORE_COLUMNS
+from cotnb.results import completeness, outcomes_frame, sift_records
+
+TABLES = {"scores.csv": SCORE_COLUMNS, "claims.csv": CLAIM_COLUMNS}
+SHOWN = 6  # conditions that a line names
+COLUMNS = ("notebook", "setting", "condition", "seed", "run")
+
+
+@dataclass(frozen=True)
+class Check:
+    """What was found of one profile.
+
+    runs, done: how many its grid has, and how many of these left a record. missing:
+    `COLUMNS`, a row a (condition, seed) that a setting of a notebook has no score of;
+    run: whether its record is missing altogether. faults: a line each on what does
+    not fit: a malformed record, one of no run of the grid, a table out of date.
+    """
+
+    profile: str
+    runs: int
+    done: int
+    missing: pd.DataFrame
+    faults: list[str]
+
+    @property
+    def complete(self) -> bool:
+        return self.missing.empty and not self.faults
+
+    def lines(self) -> list[str]:
+        """All of it for a reader, the seeds of one gap in one line."""
+        told = f"{self.profile}: {self.done} of {self.runs} runs are there"
+        return [told, *self.faults, *_gaps(self.missing)]
+
+
+def check_profile(
+    results: Path,
+    name: str,
+    profile: Profile,
+    notebooks: Path,
+    contrasts: Sequence[Claim],
+) -> Check:
+    """Compare results/<name> with what the profile's grid would run.
+
+    A notebook should have the conditions that its claims name, and those that any of
+    its records has. A record is of a run when notebook, seed and all that the profile
+    sets agree. A notebook that is not in `notebooks` is looked for in its drafts.
+    Raises UserError as `expand` does.
+    """
+    records, faults = sift_records(results / name)
+    faults = [fault.replace(f"{results.parent}/", "") for fault in faults]
+    gaps, known, runs, done = [], set(), 0, 0
+    for stem, plan in profile.notebooks.items():
+        grid = _expand(name, profile, stem, notebooks, results)
+        own = [record for record in records if record["notebook"] == stem]
+        conditions = _conditions(own, contrasts, stem, name)
+        by_setting: dict[str, list[tuple[Run, list[dict]]]] = {}
+        for run in grid:
+            of_run = [
+                one for one in own if _is_of(one, run, plan.parameters, plan.grid)
+            ]
+            known |= {one["run"] for one in of_run}
+            runs, done = runs + 1, done + bool(of_run)
+            setting = ", ".join(str(run.parameters[key]) for key in plan.grid)
+            by_setting.setdefault(setting, []).append((run, of_run))
+        for setting, members in by_setting.items():
+            gaps += _missing(stem, setting, members, conditions)
+    strangers = [one["run"] for one in records if one["run"] not in known]
+    faults += [
+        f"results/{name}/records/{run}.json: of no run of the grid as it is now; its "
+        "settings are others, so delete it or run the grid again"
+        for run in strangers
+    ]
+    faults += _table_faults(results, name, records)
+    missing = pd.DataFrame(gaps, columns=list(COLUMNS))
+    return Check(name, runs, done, missing, faults)
+
+
+def _expand(name, profile, stem: str, notebooks: Path, results: Path) -> list[Run]:
+    there = (notebooks / f"{stem}.ipynb").exists()
+    folder = notebooks if there else notebooks / DRAFTS
+    alone = profile.model_copy(update={"notebooks": {stem: profile.notebooks[stem]}})
+    return expand(name, alone, notebooks=folder, results=results, runs=results)
+
+
+def _conditions(own, contrasts, stem: str, profile: str) -> list[str]:
+    claimed = [
+        term.condition
+        for claim in contrasts
+        if claim.notebook == stem and claim.profiles.get(profile)
+        for term in claim.terms
+    ]
+    seen = [score.condition for record in own for score in record["scores"]]
+    return list(dict.fromkeys(claimed + seen))
+
+
+def _is_of(record: dict, run: Run, *given: dict) -> bool:
+    """Whether a record says the same of all that the profile sets."""
+    told = record["parameters"]
+    names = {name for names in given for name in names}
+    same = all(told.get(name) == run.parameters[name] for name in names)
+    return same and record["seed"] == run.parameters["seed"]
+
+
+def _missing(stem, setting, members, conditions) -> list[tuple]:
+    """Rows of `COLUMNS`; where no conditions are known, the runs that are missing."""
+    there = [record for _, of_run in members for record in of_run]
+    seeds = [run.parameters["seed"] for run, _ in members]
+    done = {run.parameters["seed"] for run, of_run in members if of_run}
+    pairs = completeness(outcomes_frame(there), conditions, seeds)
+    if not conditions:
+        pairs = [("", seed) for seed in seeds if seed not in done]
+    return [(stem, setting, *pair, pair[1] not in done) for pair in pairs]
+
+
+def _table_faults(results: Path, name: str, records: list[dict]) -> list[str]:
+    faults, command = [], f"make it with python -m cotnb aggregate --profile {name}"
+    for file, columns in TABLES.items():
+        path = results / name / file
+        if not path.exists():
+            faults += [f"results/{name}/{file}: not there yet; {command}"] * bool(
+                records
+            )
+            continue
+        table = pd.read_csv(path)
+        if list(table) != list(columns):
+            lacks = set(columns) - set(table)
+            which = f"it lacks {', '.join(sorted(lacks))}" if lacks else "more or moved"
+            faults.append(f"results/{name}/{file}: other columns, {which}; {command}")
+        elif file == "scores.csv":
+            late = {one["run"] for one in records if one["scores"]} - set(table["run"])
+            if late:
+                count = "1 record is" if len(late) == 1 else f"{len(late)} records are"
+                count += f" newer, {min(late)} for one"
+                faults.append(f"results/{name}/{file}: {count}; {command}")
+    return faults
+
+
+def _gaps(missing: pd.DataFrame) -> list[str]:
+    """A line a gap: what the same seeds of a notebook's settings lack together."""
+    settings: dict[tuple[str, str], list[str]] = {}
+    for (stem, setting, run), own in missing.groupby(
+        ["notebook", "setting", "run"], sort=False
+    ):
+        seeds = own.groupby("condition", sort=False)["seed"].agg(tuple)
+        for lacking in dict.fromkeys(seeds):
+            together = seeds.index[seeds == lacking]
+            names = ", ".join(together[:SHOWN])
+            more = f" and {len(together) - SHOWN} more" * (len(together) > SHOWN)
+            nothing = "no record" + (", so no scores of " if names else "")
+            what = f"{nothing if run else 'no scores of '}{names}{more}"
+            plural = "seed" if len(lacking) == 1 else "seeds"
+            gap = f"{what}, {plural} {', '.join(map(str, lacking))}"
+            settings.setdefault((stem, gap), []).append(setting)
+    return [
+        f"  {stem}{f' ({of})' if (of := ', '.join(filter(None, own))) else ''}: {gap}"
+        for (stem, gap), own in settings.items()
+    ]

@@ -1,0 +1,152 @@
+"""What is missing of a grid is named, and so is what is malformed or out of date."""
+
+import json
+import shutil
+
+import pytest
+
+from cotnb.claims import load_claims
+from cotnb.completeness import check_profile
+from cotnb.paths import project_folder
+from cotnb.profiles import load_profile, published_profiles
+from cotnb.results import aggregate
+
+NOTEBOOKS = project_folder() / "notebooks"
+CLAIMS = NOTEBOOKS / "claims.yaml"
+OWN = "08_cot_vs_answer_only"
+
+
+@pytest.fixture
+def results(tmp_path):
+    """A copy of the committed results of smol, which are complete."""
+    committed = project_folder() / "results" / "smol"
+    shutil.copytree(committed, tmp_path / "results" / "smol")
+    return tmp_path / "results"
+
+
+def _check(results, profile="smol"):
+    plan = published_profiles(NOTEBOOKS).get(profile) or load_profile(profile)
+    return check_profile(results, profile, plan, NOTEBOOKS, load_claims(CLAIMS))
+
+
+def _record(results, seed):
+    [path] = (results / "smol" / "records").glob(f"*-s{seed}-*.json")
+    return path
+
+
+def _change(path, change):
+    record = json.loads(path.read_text())
+    change(record)
+    path.write_text(json.dumps(record))
+
+
+def test_the_committed_results_have_no_fault():
+    for name in published_profiles(NOTEBOOKS):
+        assert not _check(project_folder() / "results", name).faults
+
+
+def test_a_complete_profile_lacks_nothing(results):
+    check = _check(results)
+    assert check.complete
+    assert check.lines() == ["smol: 3 of 3 runs are there"]
+
+
+def test_a_missing_run_lacks_all_its_conditions(results):
+    _record(results, 1).unlink()
+    check = _check(results)
+    assert (check.runs, check.done) == (3, 2)
+    pairs = set(zip(check.missing["condition"], check.missing["seed"], strict=True))
+    assert pairs == {("cot", 1), ("answer_only", 1), ("before_tuning", 1)}
+    assert f"{OWN}: no record" in check.lines()[-1] and "seed 1" in check.lines()[-1]
+
+
+def test_a_missing_pair_is_named(results):
+    def drop(record):
+        scores = record["scores"]
+        record["scores"] = [s for s in scores if s["condition"] != "answer_only"]
+
+    _change(_record(results, 2), drop)
+    check = _check(results)
+    assert check.done == 3
+    assert check.missing.to_dict("records") == [
+        {
+            "notebook": OWN,
+            "setting": "",
+            "condition": "answer_only",
+            "seed": 2,
+            "run": False,
+        }
+    ]
+    assert check.lines()[-1] == f"  {OWN}: no scores of answer_only, seed 2"
+
+
+def test_a_malformed_record_is_named_with_its_field_and_counts_as_missing(results):
+    path = _record(results, 0)
+    _change(path, lambda record: record["scores"][0].update(seed="zero"))
+    check = _check(results)
+    [fault] = check.faults
+    assert fault.startswith(f"results/smol/records/{path.name}: scores.0.seed: ")
+    assert check.done == 2 and set(check.missing["seed"]) == {0}
+
+
+def test_a_record_that_has_a_score_twice_is_named(results):
+    path = _record(results, 0)
+    _change(path, lambda record: record["scores"].append(record["scores"][0]))
+    [fault] = _check(results).faults
+    assert path.name in fault and "twice" in fault
+
+
+def test_a_record_of_other_settings_is_of_no_run(results):
+    path = _record(results, 0)
+    _change(path, lambda record: record["parameters"].update(epochs=1.0))
+    check = _check(results)
+    [fault] = check.faults
+    assert path.name in fault and "of no run" in fault
+    assert check.done == 2
+
+
+def test_records_without_tables_and_newer_than_them_are_told(results):
+    path = _record(results, 0)
+    text = path.read_text()
+    path.unlink()
+    aggregate(results, "smol", CLAIMS)
+    path.write_text(text)
+    [late] = _check(results).faults
+    assert "scores.csv: 1 record is newer" in late and path.stem in late
+    (results / "smol" / "claims.csv").unlink()
+    assert any("claims.csv: not there yet" in fault for fault in _check(results).faults)
+
+
+def test_a_table_of_other_columns_is_told(results):
+    table = results / "smol" / "claims.csv"
+    table.write_text(table.read_text().replace("verdict", "opinion", 1))
+    [fault] = _check(results).faults
+    assert "claims.csv" in fault and "it lacks verdict" in fault
+
+
+def test_of_nothing_every_run_is_missing(tmp_path):
+    check = _check(tmp_path)
+    assert (check.runs, check.done, check.faults) == (3, 0, [])
+    assert set(check.missing["seed"]) == {0, 1, 2} and check.missing["run"].all()
+
+
+def test_settings_of_a_grid_are_told_apart(results):
+    plan = load_profile("smol")
+    ways = {"grid": {"method": ["full", "lora"]}}
+    grid = plan.notebooks[OWN].model_copy(update=ways)
+    plan = plan.model_copy(update={"notebooks": {OWN: grid}})
+    check = check_profile(results, "smol", plan, NOTEBOOKS, load_claims(CLAIMS))
+    assert (check.runs, check.done) == (6, 3)
+    assert set(check.missing["setting"]) == {"lora"}
+    assert f"{OWN} (lora): no record" in check.lines()[-1]
+
+
+def test_a_draft_is_looked_for_where_drafts_are(tmp_path):
+    drafts = tmp_path / "drafts"
+    drafts.mkdir()
+    shutil.copy(NOTEBOOKS / f"{OWN}.ipynb", drafts / f"{OWN}.ipynb")
+    check = check_profile(tmp_path, "smol", load_profile("smol"), tmp_path, [])
+    assert check.runs == 3
+    assert [line.split(": ")[1] for line in check.lines()[1:]] == [
+        "no record, seeds 0, 1, 2"
+    ]
