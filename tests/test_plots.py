@@ -18,6 +18,7 @@ from cotnb.plots import (
     accuracy_by_condition,
     learning_curve,
     verdict_board,
+    verdicts_by_profile,
 )
 from cotnb.results import Score, tidy
 
@@ -91,10 +92,20 @@ def test_unverified_numbers_are_hollow_and_said_to_be():
     assert max(axes.get_xlim()[1] for axes in figure.axes) > 90
 
 
+def test_students_stand_side_by_side_and_five_panels_in_two_lines():
+    other = _scores(student="other").assign(parameters=10)
+    figure = accuracy_by_condition(pd.concat([_scores(), other]))
+    titles = [axes.get_title(loc="left").split("\n")[0] for axes in figure.axes]
+    assert titles == ["other", "other", "toy", "toy"]
+    assert len({axes.get_subplotspec().rowspan.start for axes in figure.axes}) == 1
+    third = other.assign(task="gsm8k")
+    figure = accuracy_by_condition(pd.concat([_scores(), other, third]))
+    shown = [axes for axes in figure.axes if axes.get_visible()]
+    lines = [axes.get_subplotspec().rowspan.start for axes in shown]
+    assert lines == [0, 0, 0, 1, 1] and _inside(figure)
+
+
 def test_frames_that_cannot_be_drawn_are_refused():
-    both = pd.concat([_scores(), _scores(student="other")])
-    with pytest.raises(ValueError, match="one student"):
-        accuracy_by_condition(both)
     with pytest.raises(UserError, match="strange"):
         accuracy_by_condition(_scores("strange"))
 
@@ -123,6 +134,44 @@ def test_the_board_keeps_every_claim_in_percentage_points():
 
 def test_the_board_of_nothing_run_is_drawn():
     assert "not run" in _texts(verdict_board(_claims().iloc[[2]]))
+
+
+def test_the_board_has_a_column_a_profile_and_a_row_a_claim():
+    both = pd.concat(
+        [_claims().assign(profile="tiny"), _claims().iloc[:1].assign(profile="smol")]
+    )
+    figure = verdicts_by_profile(both)
+    tiny, smol = figure.axes
+    assert [a.get_title(loc="left") for a in (tiny, smol)] == [
+        "profile tiny",
+        "profile smol",
+    ]
+    told = [text.get_text() for text in tiny.texts]
+    assert [t for t in told if "\n" not in t] == [
+        "reproduced",
+        "contradicted",
+        "not run",
+    ]
+    assert "+12.0 [+5.0, +20.0]\nseeds 3, n 300" in told
+    assert _labels(tiny) == ["08", "Statement 0", "Statement 1", "Statement 2"]
+    assert len(smol.texts) == 2 and _inside(figure)
+
+
+def test_a_verdict_is_told_by_the_mark_as_well():
+    rows = _claims().iloc[[0, 1, 0]].assign(profile="tiny")
+    rows["claim"], rows["verdict"] = (
+        ["a", "b", "c"],
+        [*rows["verdict"][:2], "inconclusive"],
+    )
+    [axes] = verdicts_by_profile(rows).axes
+    marks = [x for x in axes.lines if x.get_marker() in ("o", "X")]
+    looks = [(x.get_marker(), x.get_markerfacecolor() == "white") for x in marks]
+    assert looks == [("o", False), ("X", False), ("o", True)]
+
+
+def test_a_board_of_no_claims_says_so():
+    [axes] = verdicts_by_profile(_claims().iloc[:0].assign(profile="")).axes
+    assert axes.texts[0].get_text() == "No results yet."
 
 
 def test_the_curve_leaves_out_rows_without_a_loss():

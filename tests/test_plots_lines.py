@@ -64,6 +64,50 @@ def test_accuracy_by_size_has_a_point_a_size_that_is_the_mean_over_seeds():
     assert axes.get_xscale() == "log"
 
 
+def _papers(*rows):
+    columns = ["student", "task", "condition", "value", "status"]
+    table = pd.DataFrame(rows, columns=columns)
+    return table.assign(paper="ho2023", prompt_format="zero_shot_cot")
+
+
+def test_papers_points_by_size_are_hollow_where_unverified():
+    papers = _papers(
+        ("t5 250M", "svamp", "cot", "14.2", "memory, unverified"),
+        ("gpt3-6.7b", "svamp", "cot", "12.7", "found"),
+        ("gpt3-6.7b", "math", "cot", "33.0", "found"),
+        ("flan-t5-small", "svamp", "cot", "5.7", "found"),  # of no told size
+        ("gpt3-6.7b", "svamp", "answer_only", "20.7", "found"),  # not asked of ours
+    )
+    frame = tidy(_record([_score(name, 5) for name in SIZES]))
+    ours, theirs = _drawn(accuracy_by_size(frame, papers=papers)).axes
+    assert theirs.get_title(loc="left") == "papers' students: SVAMP"
+    diamonds = [line for line in theirs.lines if line.get_marker() == "D"]
+    places = [
+        (*(float(v[0]) for v in line.get_data()), line.get_markerfacecolor() == "white")
+        for line in diamonds
+    ]
+    assert places == [(250e6, 14.2, True), (6.7e9, 12.7, False)]
+    assert [t.get_text() for t in ours.texts] == ["a"]
+    low, high = theirs.get_xlim()
+    assert low < 250e6 and high > 6.7e9
+
+
+def test_several_students_have_panels_of_their_own():
+    scores = [
+        _score(name, 5, condition=f"diverse_{amount}")
+        for name in ("large", "small")
+        for amount in (1, 4)
+    ]
+    figure = accuracy_by_amount(tidy(_record(scores)), "rationales")
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    assert titles == ["small: math", "large: math"]
+
+
+def test_only_other_tasks_are_nothing_to_draw_by_steps():
+    [axes] = accuracy_by_number_of_steps(tidy(_record([_score("small", 1)]))).axes
+    assert axes.texts[0].get_text() == "No results yet."
+
+
 def test_accuracy_by_number_of_steps_reads_them_from_the_task():
     scores = [_score("small", 9 - k, f"micro_world_{k}_step") for k in (1, 2, 6)]
     scores.append(_score("small", 0, "micro_world_ood"))

@@ -1,5 +1,6 @@
 """Figures: one function each; takes a table, returns a matplotlib Figure."""
 
+from cotnb.plots.board import verdicts_by_profile
 from cotnb.plots.conditions import accuracy_by_condition
 from cotnb.plots.curves import learning_curve, pretraining_curve
 from cotnb.plots.errors import error_kinds
@@ -29,4 +30,5 @@ __all__ = [
     "pretraining_curve",
     "recipe_yields",
     "verdict_board",
+    "verdicts_by_profile",
 ]

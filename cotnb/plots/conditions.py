@@ -1,14 +1,15 @@
 """Accuracy by how a student was tuned and how it is asked: a bar each."""
 
-from string import ascii_lowercase
+from itertools import zip_longest
 from textwrap import fill
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from cotnb.formats import PROMPT_FORMATS
+from cotnb.plots.papers import draw_diamond, lettered, papers_caption
 from cotnb.plots.style import (
     FORMAT_LABELS,
     STYLE,
@@ -23,6 +24,8 @@ from cotnb.plots.style import (
 )
 from cotnb.results import pool_seeds
 
+ACROSS = 4  # panels beside each other
+
 
 def accuracy_by_condition(
     frame: pd.DataFrame,
@@ -30,41 +33,82 @@ def accuracy_by_condition(
     title: str = "Accuracy by how the student was tuned and how it is asked",
     label: str = "accuracy",
 ) -> Figure:
-    """Accuracy after the last step, a panel a task, a bar a condition and format.
+    """Accuracy after the last step, a panel a student and task, a bar an asking.
 
-    frame: tidy scores of one student. A bar is the mean over seeds, its whisker the 95%
-    interval of `pool_seeds`, a small mark one seed. papers: rows of results/papers.csv
-    to show as diamonds, hollow where the number is from memory and unverified. label:
-    what the scores are shares of, where not of right answers.
-    Raises ValueError for several students, UserError for a condition without STYLE.
+    frame: tidy scores; students stand side by side, the smallest first. A bar is the
+    mean over seeds, its whisker the 95% interval of `pool_seeds`, a small mark one
+    seed. papers: rows of results/papers.csv to show as diamonds, hollow where the
+    number is from memory and unverified. label: what the scores are shares of, where
+    not of right answers.
+    Raises UserError for a condition without STYLE.
     """
     if frame.empty:
         return nothing_yet(title)
-    if frame["student"].nunique() != 1:
-        raise ValueError("one student a figure: filter the frame by student")
     checked_conditions(frame["condition"])
-    pooled = pool_seeds(frame)
+    pooled = pool_seeds(frame).sort_values(["parameters", "student"], kind="stable")
     asked = set(zip(pooled["condition"], pooled["prompt_format"], strict=True))
     rows = [(c, f) for c in STYLE for f in PROMPT_FORMATS if (c, f) in asked]
-    tasks = list(dict.fromkeys(pooled["task"]))
-    letters = _paper_letters(papers, tasks, rows)
-    caption = _accuracy_caption(pooled, frame["student"].iloc[0], letters)
-    height = 1.1 + 0.42 * len(rows) + 0.19 * caption.count("\n")
+    letters = lettered(papers, set(pooled["task"]), rows)
+    caption = _caption(pooled, letters)
+    lines = _lines(pooled[["student", "task"]].drop_duplicates())
+    across = max(map(len, lines))
+    height = len(lines) * (1.1 + 0.42 * len(rows)) + 0.19 * caption.count("\n") + 0.9
     with look():
-        figure = Drawing(figsize=(WIDTH, height + 0.9), layout="constrained")
-        panels = figure.subplots(1, len(tasks), sharey=True, squeeze=False)[0]
-        for axes, task in zip(panels, tasks, strict=True):
-            of_task = frame[frame["task"] == task]
-            _draw_bars(axes, of_task, pooled[pooled["task"] == task], rows)
-            name = f"{task_label(task)} (n = {span(of_task['n'])})"
-            axes.set_title(fill(name, 78 // len(tasks)))
+        figure = Drawing(figsize=(WIDTH, height), layout="constrained")
+        grid = figure.subplots(len(lines), across, sharey=True, squeeze=False)
+        for axes, place in _placed(grid, lines):
+            if place is None:
+                axes.set_visible(False)
+                continue
+            of_place = [_of(table, place) for table in (frame, pooled)]
+            _draw_bars(axes, *of_place, rows)
+            _set_title(axes, of_place[1], pooled["student"].nunique() > 1, across)
+            _set_reach(axes, of_place[1], across)
             axes.set_xlabel(label)
-            _draw_papers(axes, letters, task, rows)
+            _draw_papers(axes, letters, place[1], rows)
         labels = [f"{STYLE[c].label}\nasked {FORMAT_LABELS[f]}" for c, f in rows]
-        panels[0].set_yticks(range(len(rows)), labels)
-        panels[0].invert_yaxis()
+        grid[0, 0].set_yticks(range(len(rows)), labels)
+        grid[0, 0].set_ylim(len(rows) - 0.4, -0.6)
         frame_text(figure, title, caption)
     return figure
+
+
+def _lines(places: pd.DataFrame) -> list[list[tuple[str, str]]]:
+    """Lines of (student, task): one where all have room, else a student begins one."""
+    pairs = list(places.itertuples(index=False, name=None))
+    if len(pairs) <= ACROSS:
+        return [pairs]
+    students = places["student"].unique()
+    own = [[pair for pair in pairs if pair[0] == student] for student in students]
+    return [of[i : i + ACROSS] for of in own for i in range(0, len(of), ACROSS)]
+
+
+def _placed(grid, lines: list[list]):
+    """Each panel of the grid with what it shows; None: nothing."""
+    for panels, line in zip(grid, lines, strict=True):
+        yield from zip_longest(panels, line)
+
+
+def _of(table: pd.DataFrame, place: tuple[str, str]) -> pd.DataFrame:
+    return table[(table["student"] == place[0]) & (table["task"] == place[1])]
+
+
+def _set_title(axes: Axes, pooled: pd.DataFrame, named: bool, across: int) -> None:
+    task, n = task_label(pooled["task"].iloc[0]), f"(n = {span(pooled['n'])})"
+    lines = [pooled["student"].iloc[0]] * named
+    lines += [f"{task} {n}"] if len(task) + len(n) < 66 // across else [task, n]
+    text = "\n".join(fill(line, max(22, 66 // across)) for line in lines)
+    axes.set_title(text, fontsize=9 if across == ACROSS else None)
+
+
+def _set_reach(axes: Axes, pooled: pd.DataFrame, across: int) -> None:
+    """Room for the numbers beside the bars, and no tick above 100%."""
+    right = 100 * pooled["ci_high"].max() * (1.05 + 0.12 * across) + 8
+    ticks = MaxNLocator(max(3, 7 - across), steps=[1, 2, 2.5, 5, 10]).tick_values(
+        0, right
+    )
+    axes.set_xticks([tick for tick in ticks if tick <= min(100, right)])
+    axes.set_xlim(0, right)
 
 
 def _draw_bars(axes: Axes, scores: pd.DataFrame, pooled: pd.DataFrame, rows) -> None:
@@ -108,24 +152,8 @@ def _draw_bars(axes: Axes, scores: pd.DataFrame, pooled: pd.DataFrame, rows) -> 
             markeredgecolor="black",
             markersize=4,
         )
-    axes.set_xlim(0, min(100, 120 * pooled["ci_high"].max() + 8))
     axes.xaxis.set_major_formatter(PercentFormatter(decimals=0))
     axes.grid(False, axis="y")
-
-
-def _paper_letters(papers: pd.DataFrame | None, tasks, rows) -> pd.DataFrame | None:
-    """The papers' rows that the figure has a place for, a letter each student."""
-    if papers is None:
-        return None
-    places = pd.MultiIndex.from_frame(papers[["condition", "prompt_format"]])
-    shown = papers[papers["task"].isin(tasks) & places.isin(rows)]
-    names = shown["paper"] + ", " + shown["student"]
-    letters = dict(zip(names.unique(), ascii_lowercase, strict=False))
-    return shown.assign(
-        name=names,
-        letter=names.map(letters),
-        unverified=shown["status"].str.contains("unverified"),
-    )
 
 
 def _draw_papers(axes: Axes, letters: pd.DataFrame | None, task: str, rows) -> None:
@@ -133,41 +161,18 @@ def _draw_papers(axes: Axes, letters: pd.DataFrame | None, task: str, rows) -> N
         return
     for number in letters[letters["task"] == task].itertuples():
         y = rows.index((number.condition, number.prompt_format)) - 0.33
-        value = float(number.value)
-        face, text = ("white", "black") if number.unverified else ("black", "white")
-        axes.plot(
-            value, y, "D", color=face, markeredgecolor="black", markersize=10, zorder=5
-        )
-        axes.text(
-            value,
-            y,
-            number.letter,
-            color=text,
-            fontsize=8,
-            ha="center",
-            va="center_baseline",
-            zorder=6,
-        )
-        axes.set_xlim(right=max(axes.get_xlim()[1], value + 5))
+        draw_diamond(axes, number.value, y, number)
+        axes.set_xlim(right=max(axes.get_xlim()[1], number.value + 5))
 
 
-def _accuracy_caption(pooled: pd.DataFrame, student: str, letters) -> str:
+def _caption(pooled: pd.DataFrame, letters: pd.DataFrame | None) -> str:
     seeds = span(pooled["seeds"]) + (
         " seed" if pooled["seeds"].max() == 1 else " seeds"
     )
     lines = [
-        f"{student}, {seeds}, after the last step. Bar: mean "
-        "over seeds. Whisker: 95% interval, seeds and questions resampled. White mark: "
-        "one seed. n: questions."
+        f"{', '.join(pooled['student'].unique())}, {seeds}, after the last step. Bar: "
+        "mean over seeds. Whisker: 95% interval, seeds and questions resampled. White "
+        "mark: one seed. n: questions.",
+        papers_caption(letters),
     ]
-    if letters is not None and len(letters):
-        unique = letters.drop_duplicates(["letter", "unverified"]).sort_values("letter")
-        lines += [
-            "Diamonds, the papers' own students: "
-            + "; ".join(
-                f"{one.letter}: {one.name}"
-                + (" (hollow: from memory, unverified)" if one.unverified else "")
-                for one in unique.itertuples()
-            )
-        ]
-    return "\n".join(fill(line, 135) for line in lines)
+    return "\n".join(fill(line, 135) for line in lines if line)

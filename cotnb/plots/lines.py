@@ -6,14 +6,22 @@ point is the mean over seeds, its whisker the 95% interval.
 """
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from textwrap import fill
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, PercentFormatter
+from matplotlib.ticker import (
+    FixedLocator,
+    FuncFormatter,
+    LogLocator,
+    MaxNLocator,
+    PercentFormatter,
+)
 
+from cotnb.plots.papers import draw_diamond, lettered, papers_caption, with_sizes
 from cotnb.plots.style import (
     FORMAT_COLOURS,
     FORMAT_LABELS,
@@ -35,28 +43,40 @@ DASHES = {
     "few_shot_answer_only": (0, (3, 1.5, 1, 1.5)),
     "zero_shot_answer_only": (0, (1, 1.5)),
 }
+THEIRS = "papers' students: "  # begins a panel without ours
 ONE_LINE = 85  # characters of labels that a legend has room for in one line
 
 
 def accuracy_by_size(
-    frame: pd.DataFrame, title: str = "Accuracy by the student's size"
+    frame: pd.DataFrame,
+    title: str = "Accuracy by the student's size",
+    papers: pd.DataFrame | None = None,
 ) -> Figure:
     """Accuracy over the number of weights, a panel a task.
 
-    frame: tidy scores of students of several sizes, their last steps.
+    frame: tidy scores of students of several sizes, their last steps. papers: rows of
+    results/papers.csv; those of students of a known size that were tuned and asked as
+    ours are diamonds, hollow where unverified, on tasks of their own in further panels.
     """
     if frame.empty:
         return nothing_yet(title)
     pooled = pool_seeds(frame).assign(panel=lambda rows: rows["task"].map(task_label))
+    asked = set(zip(pooled["condition"], pooled["prompt_format"], strict=True))
+    letters = lettered(with_sizes(papers), None, asked, by_student=False)
+    if letters is not None:
+        labels = letters["task"].map(task_label)
+        ours = letters["task"].isin(pooled["task"])
+        letters = letters.assign(panel=labels.where(ours, THEIRS + labels))
 
-    def finish(axes: Axes, rows: pd.DataFrame) -> None:
-        sizes = sorted(rows["parameters"].unique())
+    def finish(axes: Axes, sizes: list[float]) -> None:
+        apart = all(high >= 2 * low for low, high in pairwise(sizes))
         axes.set_xscale("log")
-        axes.xaxis.set_major_locator(FixedLocator(sizes))
+        axes.set_xlim(sizes[0] / 1.5, sizes[-1] * 1.7)
+        axes.xaxis.set_major_locator(FixedLocator(sizes) if apart else LogLocator())
         axes.xaxis.set_minor_locator(FixedLocator([]))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: _millions(x)))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: _weights(x)))
 
-    return _draw(pooled, "parameters", "weights of the student", title, finish)
+    return _draw(pooled, "parameters", "weights of the student", title, finish, letters)
 
 
 def accuracy_by_number_of_steps(
@@ -75,7 +95,7 @@ def accuracy_by_number_of_steps(
     pooled = pooled.assign(steps=number, panel=pooled["student"])
     by_size = pooled.sort_values(["parameters", "steps"])
 
-    def finish(axes: Axes, rows: pd.DataFrame) -> None:
+    def finish(axes: Axes, _: list[float]) -> None:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
     return _draw(by_size, "steps", "steps of the exact solution", title, finish)
@@ -86,10 +106,10 @@ def accuracy_by_checkpoint(
     title: str = "Accuracy along a tuning",
     tasks: Sequence[str] = (),
 ) -> Figure:
-    """Accuracy over optimiser steps, a panel a task; tasks: which, in which order.
+    """Accuracy over optimiser steps, a panel a student and task.
 
-    frame: tidy scores of one student at several steps. Rows of "before_tuning" are
-    drawn as step 0 of every other condition.
+    frame: tidy scores at several steps. Rows of "before_tuning" are drawn as step 0 of
+    every other condition. tasks: which, in which order.
     """
     if frame.empty:
         return nothing_yet(title)
@@ -98,12 +118,11 @@ def accuracy_by_checkpoint(
     steps = sorted(frame["step"].unique())
     pooled = pd.concat([pool_seeds(frame[frame["step"] == step]) for step in steps])
     places = pooled["task"].map(tasks.index)
-    pooled = pooled.assign(
-        panel=pooled["task"].map(task_label), place=places
-    ).sort_values("place")
+    pooled = pooled.assign(panel=_panels(pooled), place=places)
+    pooled = pooled.sort_values(["parameters", "place"], kind="stable")
 
-    def finish(axes: Axes, rows: pd.DataFrame) -> None:
-        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    def finish(axes: Axes, _: list[float]) -> None:
+        axes.xaxis.set_major_locator(MaxNLocator(3, integer=True))
 
     return _draw(pooled, "step", "optimiser steps", title, finish)
 
@@ -114,7 +133,7 @@ def accuracy_by_amount(
     """Accuracy over an amount that conditions name, "diverse_16" for one; log scale.
 
     frame: tidy scores; a line is the part of its condition before the amount, a panel a
-    task. label: what the amount is of. Other conditions are left out.
+    student and task. label: what the amount is of. Other conditions are left out.
     """
     if frame.empty:
         return nothing_yet(title)
@@ -123,22 +142,30 @@ def accuracy_by_amount(
     pooled = pooled.assign(
         condition=named["condition"],
         amount=named["amount"].astype(int),
-        panel=pooled["task"].map(task_label),
-    )
+        panel=_panels(pooled),
+    ).sort_values("parameters", kind="stable")
 
-    def finish(axes: Axes, rows: pd.DataFrame) -> None:
+    def finish(axes: Axes, amounts: list[float]) -> None:
         axes.set_xscale("log", base=2)
-        axes.xaxis.set_major_locator(FixedLocator(sorted(rows["amount"].unique())))
+        axes.xaxis.set_major_locator(FixedLocator(amounts))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
 
     return _draw(pooled, "amount", label, title, finish)
 
 
+def _panels(pooled: pd.DataFrame) -> pd.Series:
+    """What each row's panel is called: its task, with the student where several are."""
+    tasks = pooled["task"].map(task_label)
+    several = pooled["student"].nunique() > 1
+    return pooled["student"] + ": " + tasks if several else tasks
+
+
 def _with_beginnings(frame: pd.DataFrame) -> pd.DataFrame:
     before = frame["condition"] == "before_tuning"
     beginnings = []
-    for condition, rows in frame[~before].groupby("condition"):
-        asked = frame[before & frame["prompt_format"].isin(rows["prompt_format"])]
+    for (student, condition), rows in frame[~before].groupby(["student", "condition"]):
+        own = before & (frame["student"] == student)
+        asked = frame[own & frame["prompt_format"].isin(rows["prompt_format"])]
         beginnings.append(asked.assign(condition=condition))
     return pd.concat([frame[~before], *beginnings], ignore_index=True)
 
@@ -148,10 +175,15 @@ def _draw(
     x: str,
     label: str,
     title: str,
-    finish: Callable[[Axes, pd.DataFrame], None],
+    finish: Callable[[Axes, list[float]], None],
+    letters: pd.DataFrame | None = None,
 ) -> Figure:
+    """letters: rows of `lettered` with a panel and an `x`, to be drawn as diamonds."""
+    if pooled.empty:
+        return nothing_yet(title)
     checked_conditions(pooled["condition"])
-    panels = list(dict.fromkeys(pooled["panel"]))
+    letters = pooled.head(0) if letters is None else letters
+    panels = list(dict.fromkeys([*pooled["panel"], *letters["panel"]]))
     across = _across(len(panels))
     down = -(-len(panels) // across)
     by_asking = pooled["condition"].nunique() == 1
@@ -160,8 +192,10 @@ def _draw(
         grid = figure.subplots(down, across, sharey=True, squeeze=False).flat
         for panel, axes in zip(panels, grid, strict=False):
             rows = pooled[pooled["panel"] == panel]
+            theirs = letters[letters["panel"] == panel]
             _draw_lines(axes, rows, x, by_asking)
-            finish(axes, rows)
+            _draw_papers(axes, theirs, x, by_asking)
+            finish(axes, sorted({*rows[x], *theirs[x]}))
             axes.set_title(fill(panel, max(16, 84 // across)))
             axes.set_xlabel(label)
         for axes in list(grid):
@@ -175,7 +209,7 @@ def _draw(
             loc="outside lower left",
             ncols=3 if wide else len(handles),
             frameon=False,
-            title=_caption(pooled),
+            title=_caption(pooled, letters),
             title_fontproperties={"size": 8.5},
             alignment="left",
         )
@@ -217,6 +251,19 @@ def _draw_lines(axes: Axes, rows: pd.DataFrame, x: str, by_asking: bool) -> None
     axes.yaxis.set_major_formatter(PercentFormatter(decimals=0))
 
 
+def _draw_papers(axes: Axes, theirs: pd.DataFrame, x: str, by_asking: bool) -> None:
+    """Side by side where a paper asked one student in several ways."""
+    for one in theirs.itertuples():
+        here = theirs[theirs[x] == getattr(one, x)]
+        asked = set(zip(here["condition"], here["prompt_format"], strict=True))
+        order = [(c, f) for c in STYLE for f in FORMAT_LABELS if (c, f) in asked]
+        place = order.index((one.condition, one.prompt_format)) - (len(order) - 1) / 2
+        colour = _colour(one.condition, one.prompt_format, by_asking)
+        draw_diamond(
+            axes, getattr(one, x) * 1.3**place, one.value, one, colour, size=8.5
+        )
+
+
 def _handles(pooled: pd.DataFrame, by_asking: bool) -> list[Line2D]:
     """One of each way of tuning, then one of each way of asking."""
     tuned = [c for c in STYLE if c in set(pooled["condition"])]
@@ -249,7 +296,7 @@ def _handle(label: str, colour: str, marker: str, dashes) -> Line2D:
     )
 
 
-def _caption(pooled: pd.DataFrame) -> str:
+def _caption(pooled: pd.DataFrame, letters: pd.DataFrame) -> str:
     seeds = span(pooled["seeds"])
     only = STYLE[pooled["condition"].iloc[0]].label
     what = f"All: {only}. " if pooled["condition"].nunique() == 1 else ""
@@ -257,8 +304,12 @@ def _caption(pooled: pd.DataFrame) -> str:
         f"{what}Point: mean over seeds ({seeds}). Whisker: 95% interval, seeds and "
         f"questions resampled. n: {span(pooled['n'])} questions a point."
     )
-    return fill(text, 135)
+    told = [text] if letters.empty else [text, f"{papers_caption(letters)}."]
+    return "\n".join(fill(line, 135) for line in told)
 
 
-def _millions(weights: float) -> str:
-    return f"{weights / 1e6:.1f}M" if weights < 1e7 else f"{weights / 1e6:.0f}M"
+def _weights(count: float) -> str:
+    """ "0.3M", "135M", "11B"."""
+    if count < 1e7:
+        return f"{count / 1e6:.1f}M"
+    return f"{count / 1e6:.0f}M" if count < 1e9 else f"{count / 1e9:.3g}B"

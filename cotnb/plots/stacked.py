@@ -33,7 +33,10 @@ def stacked_bars(
         )
         texts = [f"{value:.0f}%" if value >= LEAST_TOLD else "" for value in share]
         light = {"color": "white"} if number == 0 else {}
-        axes.bar_label(bars, texts, label_type="center", fontsize=8, **light)
+        behind = {"facecolor": colour, "edgecolor": "none", "pad": 1}
+        axes.bar_label(
+            bars, texts, label_type="center", fontsize=8, bbox=behind, **light
+        )
         left = left + share
     axes.set_yticks(range(len(shares)), shares.index)
     axes.invert_yaxis()

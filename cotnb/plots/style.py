@@ -71,6 +71,7 @@ FORMAT_COLOURS = {
     "zero_shot_answer_only": "#E69F00",
 }
 TASK_LABELS = {
+    "gsm8k": "GSM8K",
     "gsm_symbolic": "GSM-Symbolic",
     "gsm_symbolic_same_templates": "GSM-Symbolic, templates of training",
     "svamp": "SVAMP",
@@ -157,7 +158,8 @@ def nothing_yet(title: str) -> Figure:
 
 def frame_text(figure: Figure, title: str, caption: str) -> None:
     """The claim as title, and below the figure what its marks mean."""
-    figure.suptitle(fill(title, 84), x=0.01, ha="left", fontsize=12, fontweight="bold")
+    wrapped = fill(title, 84, break_on_hyphens=False)
+    figure.suptitle(wrapped, x=0.01, ha="left", fontsize=12, fontweight="bold")
     if caption:
         figure.supxlabel(caption, x=0.01, ha="left", fontsize=8.5, color="#444444")
 

@@ -1,0 +1,120 @@
+"""The board of all verdicts: a row a claim, a column a profile."""
+
+from textwrap import fill
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from cotnb.plots.style import (
+    EXPECTED_SIDE,
+    VERDICT_COLOURS,
+    WIDTH,
+    Drawing,
+    frame_text,
+    look,
+    nothing_yet,
+)
+
+ROW = 0.44  # inches that a claim takes
+STATEMENTS, COLUMN = 4.6, 2.9  # inches of width
+CAPTION = (
+    "Mark: difference paired on questions and seeds; filled: reproduced, cross: "
+    "contradicted, hollow: inconclusive. Whisker: its 95% interval, seeds and "
+    "questions resampled. Shaded: the side of 0 that is expected. n: questions."
+)
+# of a dot, and whether it is filled
+MARKERS = {
+    "reproduced": ("o", True),
+    "contradicted": ("X", True),
+    "inconclusive": ("o", False),
+}
+
+
+def verdicts_by_profile(
+    claims_frame: pd.DataFrame, title: str = "Every claim, and what our runs say of it"
+) -> Figure:
+    """Each claim's contrast, interval and verdict in each profile that has it.
+
+    claims_frame: `evaluate_claims`'s tables with a column profile. Claims stand under
+    their notebook's name; the side of 0 that is expected is shaded.
+    """
+    if claims_frame.empty:
+        return nothing_yet(title)
+    profiles = list(dict.fromkeys(claims_frame["profile"]))
+    labels, places = _rows(claims_frame)
+    limit = 115 * np.nanmax(
+        np.abs(claims_frame[["ci_low", "ci_high"]].to_numpy(dtype=float)), initial=0.05
+    )
+    with look():
+        width = max(WIDTH, STATEMENTS + COLUMN * len(profiles))
+        size = (width, 1.6 + ROW * len(labels))
+        figure = Drawing(figsize=size, layout="constrained")
+        panels = figure.subplots(1, len(profiles), sharey=True, squeeze=False)[0]
+        for axes, profile in zip(panels, profiles, strict=True):
+            own = claims_frame[claims_frame["profile"] == profile]
+            for claim in own.itertuples():
+                _draw_claim(axes, places[claim.claim], claim, limit)
+            axes.set_title(f"profile {profile}")
+            axes.set_xlim(-limit, 2.7 * limit)
+            axes.axvline(0, color="black", linewidth=0.8)
+            ticks = _ticks(limit)
+            axes.set_xticks(ticks, [f"{tick:+g}" if tick else "0" for tick in ticks])
+            axes.set_xlabel("difference in accuracy,\npercentage points", loc="left")
+            axes.grid(False)
+        panels[0].set_ylim(len(labels) - 0.5, -0.5)
+        panels[0].set_yticks(range(len(labels)), labels, fontsize=8)
+        for y, label in enumerate(panels[0].get_yticklabels()):
+            label.set_fontweight("normal" if y in places.values() else "bold")
+        frame_text(figure, title, fill(CAPTION, int(15 * width)))
+    return figure
+
+
+def _rows(claims_frame: pd.DataFrame) -> tuple[list[str], dict[str, int]]:
+    """What each row is called, and each claim's row; a notebook's name has its own."""
+    labels, places = [], {}
+    for notebook, own in claims_frame.groupby("notebook", sort=True):
+        labels.append(notebook)
+        for claim in own.drop_duplicates("claim").itertuples():
+            places[claim.claim] = len(labels)
+            labels.append(fill(claim.statement, 72))
+    return labels, places
+
+
+def _ticks(limit: float) -> list[float]:
+    """0 and one round number on either side of it."""
+    size = 10 ** np.floor(np.log10(limit))
+    reach = max(step * size for step in (1, 2, 5) if step * size <= limit)
+    return [-reach, 0, reach]
+
+
+def _draw_claim(axes: Axes, y: int, claim, limit: float) -> None:
+    side = (0, limit) if claim.expected == "positive" else (-limit, 0)
+    axes.fill_betweenx([y - 0.42, y + 0.42], *side, color=EXPECTED_SIDE, zorder=0)
+    colour = VERDICT_COLOURS[claim.verdict]
+    text = {"va": "center", "fontsize": 7.5}
+    if claim.verdict == "not run":
+        axes.text(1.15 * limit, y, "not run", color=colour, **text)
+        return
+    estimate, low, high = (
+        100 * value for value in (claim.estimate, claim.ci_low, claim.ci_high)
+    )
+    marker, filled = MARKERS[claim.verdict]
+    axes.errorbar(
+        estimate,
+        y,
+        xerr=[[max(estimate - low, 0)], [max(high - estimate, 0)]],
+        fmt=marker,
+        color=colour,
+        markerfacecolor=colour if filled else "white",
+        markersize=6,
+        capsize=3,
+        linewidth=1.5,
+    )
+    axes.text(
+        1.15 * limit, y - 0.27, claim.verdict, color=colour, weight="bold", **text
+    )
+    numbers = f"{estimate:+.1f} [{low:+.1f}, {high:+.1f}]"
+    details = f"{numbers}\nseeds {claim.seeds}, n {claim.n:,}"
+    axes.text(1.15 * limit, y + 0.12, details, **text, linespacing=1.05)
