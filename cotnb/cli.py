@@ -147,12 +147,12 @@ def aggregate(
     results: Results = HOME / "results",
     notebooks: Notebooks = HOME / "notebooks",
     readme: Annotated[
-        Path | None, typer.Option(help="also write its results table")
+        Path | None, typer.Option(help="also write its results, and their figures")
     ] = None,
 ) -> None:
     """Make scores.csv and claims.csv of a profile's records."""
     from cotnb.costs import tuning_costs
-    from cotnb.report import update_readme
+    from cotnb.report import save_published_figures, update_readme
     from cotnb.results import aggregate as make_tables
     from cotnb.results import read_records
 
@@ -163,8 +163,8 @@ def aggregate(
     if costs.asked:
         print(costs.line())
     if readme:
-        update_readme(readme, results)
-        print(readme)
+        for path in [*save_published_figures(results), update_readme(readme, results)]:
+            print(path)
 
 
 @app.command()
@@ -176,23 +176,19 @@ def verdicts(
 
     for line in verdict_lines(results, profile):
         print(line)
-    for path in save_figures(results, profile):
+    for path in save_figures(results, [profile], results / profile / "figures"):
         print(path)
 
 
 @app.command()
-def figures(
-    notebooks: Notebooks = HOME / "notebooks", runs: Runs = HOME / "runs"
-) -> None:
-    """Draw every profile's figures from committed results."""
-    from cotnb.report import save_figures
+def figures(results: Results = HOME / "results") -> None:
+    """Draw the published profiles' figures side by side, to results/figures."""
+    from cotnb.report import profiles_with_results, save_published_figures
 
-    tables = sorted((notebooks.parent / "results").glob("*/scores.csv"))
-    if not tables:
-        raise UserError("no results/<profile>/scores.csv: run and aggregate first")
-    for table in tables:
-        for path in save_figures(table.parent.parent, table.parent.name):
-            print(path)
+    if not profiles_with_results(results):
+        raise UserError(f"{results}: no tables yet; make them with run and aggregate")
+    for path in save_published_figures(results):
+        print(path)
 
 
 @app.command()

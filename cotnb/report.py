@@ -1,55 +1,40 @@
 """The README's tables and the figures, made of results/<profile> alone."""
 
+import hashlib
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
+from PIL import Image
 
+from cotnb.claims import load_claims
 from cotnb.errors import UserError
-from cotnb.files import write_whole
-from cotnb.plots import (
-    FORMAT_LABELS,
-    STYLE,
-    accuracy_by_amount,
-    accuracy_by_condition,
-    verdict_board,
+from cotnb.figures import (
+    Found,
+    draw,
+    drawn_insights,
+    papers_near,
+    read_found,
+    table_of,
+    title_of,
 )
-from cotnb.profiles import load_profile, profile_names
-from cotnb.results import pool_seeds
+from cotnb.files import write_whole
+from cotnb.paths import project_folder
+from cotnb.plots import verdicts_by_profile
+from cotnb.profiles import published_profiles
 
 BEGIN = "<!-- results:begin -->"
 END = "<!-- results:end -->"
 COMMAND = "python -m cotnb aggregate --profile {profile}"
-PAPER_STUDENTS = ("flan-t5-small", "flan-t5-base 250M")  # the nearest in size to ours
-SCORE_COLUMNS = {
-    "student": "student",
-    "task": "task",
-    "condition": "condition",
-    "prompt_format": "asked",
-    "accuracy": "accuracy",
-    "interval": "95% interval",
-    "n": "n",
-    "seeds": "seeds",
-}
+CLAIMS = project_folder() / "notebooks" / "claims.yaml"
+FIGURES = "figures"  # in the results' folder: the published profiles'
+FIGURES_HEAD = """### Figures
 
-
-def markdown_table(frame: pd.DataFrame) -> str:
-    """Tidy scores as a Markdown table: a row a setting, pooled over seeds, in %."""
-    pooled = pool_seeds(frame)
-    order = {name: place for place, name in enumerate([*STYLE, *FORMAT_LABELS])}
-    pooled = pooled.sort_values(
-        ["student", "task", "condition", "prompt_format"],
-        key=lambda names: names.map(lambda name: (order.get(name, -1), name)),
-    )
-    shown = pooled.assign(
-        condition=[_condition_label(name) for name in pooled["condition"]],
-        prompt_format=pooled["prompt_format"].map(FORMAT_LABELS),
-        accuracy=[f"{100 * value:.1f}%" for value in pooled["accuracy"]],
-        interval=[
-            f"{100 * low:.1f} to {100 * high:.1f}"
-            for low, high in zip(pooled["ci_low"], pooled["ci_high"], strict=True)
-        ],
-    )
-    return as_markdown(shown[list(SCORE_COLUMNS)].rename(columns=SCORE_COLUMNS))
+Drawn of these numbers by the same command with `--readme README.md`;
+[`90_figures`](notebooks/90_figures.ipynb) draws them all and says what is missing."""
+BOARD = "verdicts"  # the figure of all claims
+MADE_OF = "Made of"  # in a figure's file: a hash of its numbers
 
 
 def verdict_table(claims: pd.DataFrame) -> str:
@@ -101,45 +86,90 @@ def is_current(readme: Path, results: Path) -> bool:
 
 
 def generate_results(results: Path) -> str:
-    """The README's part on results: every published profile that has a claims.csv."""
-    profiles = [
-        name
-        for name in profile_names()
-        if load_profile(name).published
-        and (Path(results) / name / "claims.csv").exists()
+    """The README's part on results: the published profiles' verdicts and figures."""
+    profiles = profiles_with_results(results)
+    if not profiles:
+        return "\n"
+    found, claims = read_found(results, profiles), load_claims(CLAIMS)
+    sections = [_section(results, profile) for profile in profiles]
+    pictures = [_picture(BOARD, "every claim by profile, with its verdict")] + [
+        _picture(one.name, title_of(one, found, claims))
+        for one in drawn_insights(found)
+        if one.name == one.notebook
     ]
-    return "\n" + "\n".join(_section(results, profile) for profile in profiles)
+    return "\n" + "\n".join([*sections, FIGURES_HEAD, "", *pictures])
 
 
-def save_figures(results: Path, profile: str) -> list[Path]:
-    """Draw a profile's figures to results/<profile>/figures/*.png; their paths."""
-    scores, claims = read_scores(results, profile), read_claims(results, profile)
-    folder = Path(results) / profile / "figures"
+def _picture(name: str, title: str) -> str:
+    return f"![{title}](results/{FIGURES}/{name}.png)\n"
+
+
+def save_figures(results: Path, profiles: Sequence[str], folder: Path) -> list[Path]:
+    """Draw what these profiles' results show to <folder>/*.png; their paths.
+
+    A figure an insight that has results, and the board of verdicts. Each file says of
+    which numbers it is made, so that `stale_figures` can tell.
+    """
+    found, claims = read_found(results, profiles), load_claims(CLAIMS)
+    figures = {BOARD: lambda: verdicts_by_profile(found.claims)}
+    for insight in drawn_insights(found):
+        figures[insight.name] = partial(draw, insight, found, claims)
+    digests = _digests(found)
     folder.mkdir(parents=True, exist_ok=True)
-    figures = {"verdicts": verdict_board(claims)}
-    papers = read_papers(results)
-    for (notebook, student), own in scores.groupby(["notebook", "student"]):
-        name = f"accuracy-{notebook}-{Path(student).name}"
-        title = _title(claims, notebook)
-        with_amount = own["condition"].str.contains(r"_\d+$")
-        if not with_amount.all():
-            plain = own[~with_amount]
-            figures[name] = accuracy_by_condition(plain, papers, title)
-        if with_amount.any():
-            figures[f"{name}-by-amount"] = accuracy_by_amount(own, "rationales", title)
     paths = []
-    for name, figure in figures.items():
+    for name, make in figures.items():
         paths.append(folder / f"{name}.png")
-        figure.savefig(paths[-1], metadata={"Software": None})
+        make().savefig(paths[-1], metadata={"Software": None, MADE_OF: digests[name]})
     return paths
 
 
-def _title(claims: pd.DataFrame, notebook: str) -> str:
-    """The notebook's first claim with its verdict, or the notebook's name."""
-    own = claims[claims["notebook"] == notebook]
-    for claim in own.itertuples():
-        return f"{claim.statement.rstrip('.')} ({claim.verdict})"
-    return notebook
+def save_published_figures(results: Path) -> list[Path]:
+    """Draw the published profiles' figures, side by side, to results/figures."""
+    profiles = profiles_with_results(results)
+    return save_figures(results, profiles, Path(results) / FIGURES)
+
+
+def stale_figures(results: Path) -> list[str]:
+    """Which of results/figures are not there or are made of other numbers."""
+    digests = _digests(read_found(results, profiles_with_results(results)))
+    return [
+        name
+        for name, digest in digests.items()
+        if _made_of(Path(results) / FIGURES / f"{name}.png") != digest
+    ]
+
+
+def profiles_with_results(results: Path) -> list[str]:
+    """The published profiles that have both tables."""
+    published = published_profiles(project_folder() / "notebooks")
+    tables = ("claims.csv", "scores.csv")
+    return [
+        name
+        for name in published
+        if all((Path(results) / name / table).exists() for table in tables)
+    ]
+
+
+def _digests(found: Found) -> dict[str, str]:
+    """Of each figure that there should be: a hash of the numbers that it is made of."""
+    papers = "" if found.papers is None else found.papers.to_csv()
+    texts = {BOARD: found.claims.to_csv()}
+    for one in drawn_insights(found):
+        own = found.claims[found.claims["claim"] == one.claim]
+        texts[one.name] = table_of(one, found).to_csv(float_format="%.6f")
+        texts[one.name] += own["verdict"].to_csv()
+        texts[one.name] += papers if one.papers else ""
+    return {
+        name: hashlib.sha256(text.encode()).hexdigest()[:16]
+        for name, text in texts.items()
+    }
+
+
+def _made_of(path: Path) -> str | None:
+    if not path.exists():
+        return None
+    with Image.open(path) as picture:
+        return picture.info.get(MADE_OF)
 
 
 def _section(results: Path, profile: str) -> str:
@@ -156,7 +186,7 @@ def _section(results: Path, profile: str) -> str:
             "",
             verdict_table(claims),
             "",
-            markdown_table(scores),
+            f"Every score, seed by seed: [`scores.csv`](results/{profile}/scores.csv).",
             "",
         ]
     )
@@ -194,19 +224,12 @@ def _read_csv(results: Path, profile: str, name: str) -> pd.DataFrame:
 def read_papers(results: Path) -> pd.DataFrame | None:
     """Rows of results/papers.csv on students near ours in size; None without it."""
     path = Path(results) / "papers.csv"
-    if not path.exists():
-        return None
-    papers = pd.read_csv(path)
-    return papers[papers["student"].isin(PAPER_STUDENTS)]
+    return papers_near(pd.read_csv(path)) if path.exists() else None
 
 
 def as_markdown(table: pd.DataFrame) -> str:
     """A table as Markdown, numbers as they are spelt."""
     return table.to_markdown(index=False, disable_numparse=True)
-
-
-def _condition_label(condition: str) -> str:
-    return STYLE[condition].label if condition in STYLE else condition
 
 
 def _points(claim) -> str:

@@ -90,7 +90,7 @@ def test_the_requirements_hold_what_the_package_imports():
         "huggingface_hub": "transformers",
         "numpy": "pandas",
     }
-    names |= {"dask": "distributed"}
+    names |= {"dask": "distributed", "PIL": "matplotlib"}
     names |= {"tokenizers": "transformers", "safetensors": "transformers"}
     names |= {"jupyter_client": "papermill", "nbclient": "papermill"}
     names |= {"nbformat": "papermill", "zmq": "papermill", "traitlets": "papermill"}

@@ -1,10 +1,16 @@
-"""Figures of a profile: none is lost or refused for how its conditions are named."""
+"""Figures as files: none is lost, and one that is out of date is found."""
+
+import shutil
 
 import pandas as pd
+import pytest
 
 from cotnb.claims import COLUMNS
-from cotnb.report import save_figures
+from cotnb.paths import project_folder
+from cotnb.report import save_figures, save_published_figures, stale_figures
 from cotnb.results import Score, scores_frame
+
+RESULTS = project_folder() / "results"
 
 
 def _figures(folder, *conditions):
@@ -17,13 +23,37 @@ def _figures(folder, *conditions):
     frame.to_csv(folder / "mine" / "scores.csv", index=False)
     empty = pd.DataFrame(columns=list(COLUMNS))
     empty.to_csv(folder / "mine" / "claims.csv", index=False)
-    return [path.stem for path in save_figures(folder, "mine")]
+    return [path.stem for path in save_figures(folder, ["mine"], folder / "figures")]
 
 
 def test_conditions_with_an_amount_are_drawn_by_amount(tmp_path):
     drawn = _figures(tmp_path, "cot", "right_125", "right_250")
-    assert drawn == ["verdicts", "accuracy-ten-toy", "accuracy-ten-toy-by-amount"]
+    assert drawn == ["verdicts", "ten", "ten-by-amount"]
 
 
 def test_a_kind_of_condition_that_is_not_there_has_no_figure(tmp_path):
-    assert _figures(tmp_path, "right_125") == ["verdicts", "accuracy-ten-toy-by-amount"]
+    assert _figures(tmp_path, "right_125") == ["verdicts", "ten-by-amount"]
+
+
+def test_the_committed_figures_are_current():
+    assert stale_figures(RESULTS) == [], "run: python -m cotnb figures"
+
+
+@pytest.fixture
+def copied(tmp_path):
+    shutil.copytree(RESULTS, tmp_path / "results")
+    return tmp_path / "results"
+
+
+def test_a_figure_of_other_numbers_is_found(copied):
+    scores = copied / "smol" / "scores.csv"
+    table = pd.read_csv(scores)
+    table.assign(correct=table["correct"] + 1).to_csv(scores, index=False)
+    assert stale_figures(copied) == ["08_cot_vs_answer_only"]
+    save_published_figures(copied)
+    assert stale_figures(copied) == []
+
+
+def test_a_figure_that_is_not_there_is_found(copied):
+    (copied / "figures" / "verdicts.png").unlink()
+    assert stale_figures(copied) == ["verdicts"]

@@ -209,7 +209,11 @@ def test_the_readme_follows_the_results(tmp_path):
     text = readme.read_text()
     assert is_current(readme, results)
     assert text.startswith("a\n") and text.endswith("\nb\n")
-    assert "Profile `smol`" in text and "80.0%" in text and "+50.0" in text
+    assert (
+        "Profile `smol`" in text
+        and "results/smol/scores.csv" in text
+        and "+50.0" in text
+    )
     update_readme(readme, results)
     assert readme.read_text() == text
 

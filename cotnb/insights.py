@@ -1,0 +1,291 @@
+"""Which figure shows which insight: the one table of notebook 90 and of the files."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from cotnb.plots import (
+    FLOW_KINDS,
+    FORMAT_LABELS,
+    STYLE,
+    accuracy_by_amount,
+    accuracy_by_checkpoint,
+    accuracy_by_condition,
+    accuracy_by_number_of_steps,
+    accuracy_by_size,
+    error_kinds,
+    recipe_yields,
+)
+from cotnb.results import outcomes_frame, split_by_part
+from cotnb.tasks.micro_bbh import MICRO_BBH
+
+MIDDLE = "ladder-3M"  # of the ladder, where a figure is not about size
+AMOUNT = r"_\d+$"  # ends a condition that names an amount
+ONE_NUMBER = r"_\d+_step$"  # ends a task of so many steps
+TEACHERS_OWN = "teachers_rationales"  # the task of what a teacher answers itself
+
+Rows = Callable[[pd.DataFrame], pd.DataFrame]
+
+
+@dataclass(frozen=True)
+class Insight:
+    """One figure: what is drawn of which notebook's results, and what it says.
+
+    name: of the figure and its file; the first of a notebook is the notebook's. claim:
+    whose statement is the title; without one, `title` is. rows: which of the
+    notebook's scores. table: of the notebook's records, drawn in place of scores.
+    papers: which of the papers' numbers stand beside, "nearest" in size or "all".
+    """
+
+    name: str
+    notebook: str
+    plot: Callable[..., Figure]
+    claim: str = ""
+    title: str = ""
+    rows: Rows = lambda scores: scores
+    table: Callable[[list[dict]], pd.DataFrame] | None = None
+    papers: str = ""
+    options: dict = field(default_factory=dict)
+
+
+def _named(scores: pd.DataFrame, *beginnings: str) -> pd.DataFrame:
+    own = scores[scores["task"] != TEACHERS_OWN]
+    return own[own["condition"].str.startswith(beginnings)]
+
+
+def _without_amounts(scores: pd.DataFrame) -> pd.DataFrame:
+    return scores[~scores["condition"].str.contains(AMOUNT)]
+
+
+def _with_amounts(scores: pd.DataFrame) -> pd.DataFrame:
+    return scores[scores["condition"].str.contains(AMOUNT)]
+
+
+def _by_number(scores: pd.DataFrame) -> pd.DataFrame:
+    return scores[scores["task"].str.contains(ONE_NUMBER)]
+
+
+def _of_one_size(scores: pd.DataFrame) -> pd.DataFrame:
+    """The ladder's middle student and any other, on tasks of all numbers of steps."""
+    ladder = scores["student"].str.startswith("ladder-")
+    one_number = scores["task"].str.contains(ONE_NUMBER)
+    return scores[(~ladder | (scores["student"] == MIDDLE)) & ~one_number]
+
+
+def _gaps_of_the_ladder(scores: pd.DataFrame) -> pd.DataFrame:
+    """Both tunings of every size, on tasks of all numbers of steps."""
+    tuned = scores["condition"].isin(["cot", "answer_only"])
+    ladder = scores["student"].str.startswith("ladder-")
+    return scores[ladder & tuned & ~scores["task"].str.contains(ONE_NUMBER)]
+
+
+def _answers(followed: bool) -> Rows:
+    return lambda scores: scores[scores["task"].str.endswith("_followed") == followed]
+
+
+def _errors_by_size(records: list[dict]) -> pd.DataFrame:
+    """Mean over seeds of each student's kinds of error, the smallest student first."""
+    rows = [
+        record["extra"]["error_shares"]
+        | {"student": record["scores"][0].student}
+        | {"parameters": record["scores"][0].parameters}
+        for record in records
+        if record["scores"] and "error_shares" in record["extra"]
+    ]
+    if not rows:
+        return pd.DataFrame()
+    mean = pd.DataFrame(rows).fillna(0.0).groupby(["parameters", "student"]).mean()
+    return mean.droplevel("parameters")
+
+
+def _flows(records: list[dict]) -> pd.DataFrame:
+    """Mean over seeds of what became of flows, a row a tuning and way of asking."""
+    kept = [
+        pd.DataFrame(record["extra"]["flow_shares"]).T
+        for record in records
+        if record["scores"] and "flow_shares" in record["extra"]
+    ]
+    if not kept:
+        return pd.DataFrame()
+    mean = pd.concat(kept).fillna(0.0).groupby(level=0, sort=False).mean()
+    pairs = mean.index.str.split("/")
+    return mean.set_axis(
+        [f"{STYLE[how].label}\nasked {FORMAT_LABELS[way]}" for how, way in pairs]
+    )
+
+
+def _yields(records: list[dict]) -> pd.DataFrame:
+    """Mean over seeds of what a teacher's samples yield, told the answer and not."""
+    kept = [
+        pd.DataFrame(record["extra"]["yields"]).T.astype(float)
+        for record in records
+        if record["scores"] and "yields" in record["extra"]
+    ]
+    if not kept:
+        return pd.DataFrame()
+    return (sum(kept) / len(kept)).rename(lambda name: STYLE[name].label)
+
+
+def _bbh_by_task(records: list[dict]) -> pd.DataFrame:
+    """Scores of micro-BBH's tasks along the plain tuning."""
+    own = outcomes_frame(records)
+    own = own[own["condition"].isin(["before_tuning", "cot"])]
+    return split_by_part(own[own["task"] == "micro_bbh"], list(MICRO_BBH))
+
+
+FOUR, FIVE, SIX = "04_before_tuning", "05_scale", "06_few_shot_vs_zero_shot"
+SEVEN, EIGHT, NINE = "07_bbh_degradation", "08_cot_vs_answer_only", "09_diversity"
+TEN, ELEVEN = "10_quantity_and_quality", "11_distribution_matching"
+TWELVE, THIRTEEN = "12_two_stage", "13_custom_flow"
+INSIGHTS = (
+    Insight(FOUR, FOUR, accuracy_by_size, "cot_prompting_hurts_general", papers="all"),
+    Insight(
+        f"{FOUR}-errors",
+        FOUR,
+        error_kinds,
+        title="Kinds of error before tuning, by the student's size",
+        table=_errors_by_size,
+    ),
+    Insight(FIVE, FIVE, accuracy_by_size, "larger_students_gain_more", papers="all"),
+    Insight(
+        f"{FIVE}-errors",
+        FIVE,
+        error_kinds,
+        title="Kinds of error after tuning on rationales, by the student's size",
+        table=_errors_by_size,
+    ),
+    Insight(
+        SIX,
+        SIX,
+        accuracy_by_condition,
+        "zero_shot_tuning_lifts_few_shot_less",
+        papers="nearest",
+    ),
+    Insight(SEVEN, SEVEN, accuracy_by_checkpoint, "general_ability_falls"),
+    Insight(
+        f"{SEVEN}-by-task",
+        SEVEN,
+        accuracy_by_checkpoint,
+        title="Micro-BBH task by task along the plain tuning",
+        table=_bbh_by_task,
+    ),
+    Insight(
+        EIGHT,
+        EIGHT,
+        accuracy_by_condition,
+        "cot_beats_answer_only",
+        rows=_of_one_size,
+        papers="nearest",
+    ),
+    Insight(
+        f"{EIGHT}-by-steps",
+        EIGHT,
+        accuracy_by_number_of_steps,
+        "gap_grows_with_steps",
+        rows=_by_number,
+    ),
+    Insight(
+        f"{EIGHT}-by-size",
+        EIGHT,
+        accuracy_by_size,
+        "gap_grows_with_size",
+        rows=_gaps_of_the_ladder,
+        papers="all",
+    ),
+    Insight(
+        NINE,
+        NINE,
+        accuracy_by_amount,
+        "gain_goes_on_with_rationales",
+        rows=_with_amounts,
+        options={"label": "rationales a question"},
+    ),
+    Insight(
+        TEN,
+        TEN,
+        accuracy_by_amount,
+        "more_questions_teach_more",
+        rows=lambda scores: _named(scores, "right_", "with_wrong_"),
+        options={"label": "right rationales"},
+    ),
+    Insight(
+        f"{TEN}-quality",
+        TEN,
+        accuracy_by_condition,
+        "right_steps_beat_right_answers",
+        rows=lambda scores: _named(
+            scores, "unfiltered", "answer_filtered", "step_verified"
+        ),
+    ),
+    Insight(
+        f"{TEN}-splits",
+        TEN,
+        accuracy_by_condition,
+        "random_split_flatters",
+        rows=lambda scores: _named(scores, "template_split", "random_split"),
+    ),
+    Insight(f"{TEN}-yields", TEN, recipe_yields, "hint_yields_more", table=_yields),
+    Insight(
+        f"{TEN}-hint",
+        TEN,
+        accuracy_by_condition,
+        "hinted_rationales_teach_more",
+        rows=lambda scores: _named(scores, "unhinted", "hinted"),
+    ),
+    Insight(ELEVEN, ELEVEN, accuracy_by_condition, "distribution_beats_samples"),
+    Insight(
+        TWELVE,
+        TWELVE,
+        accuracy_by_condition,
+        "two_stages_beat_one_task",
+        rows=_without_amounts,
+    ),
+    Insight(
+        f"{TWELVE}-few",
+        TWELVE,
+        accuracy_by_amount,
+        "first_stage_helps_few_examples",
+        rows=_with_amounts,
+        options={"label": "examples of the one task"},
+    ),
+    Insight(
+        THIRTEEN,
+        THIRTEEN,
+        accuracy_by_condition,
+        "a_demonstrated_flow_is_followed",
+        rows=_answers(followed=True),
+        options={"label": "flow followed"},
+    ),
+    Insight(
+        f"{THIRTEEN}-answers",
+        THIRTEEN,
+        accuracy_by_condition,
+        "few_shot_tuning_answers_new_flows",
+        rows=_answers(followed=False),
+        options={"label": "right answer"},
+    ),
+    Insight(
+        f"{THIRTEEN}-flows",
+        THIRTEEN,
+        error_kinds,
+        title="What became of new flows, mean over seeds",
+        table=_flows,
+        options={"kinds": FLOW_KINDS},
+    ),
+)
+
+
+def insights_of(notebook: str) -> list[Insight]:
+    """A notebook's figures; one that is not in the table has its conditions drawn."""
+    return [one for one in INSIGHTS if one.notebook == notebook] or [
+        Insight(notebook, notebook, accuracy_by_condition, rows=_without_amounts),
+        Insight(
+            f"{notebook}-by-amount",
+            notebook,
+            accuracy_by_amount,
+            rows=_with_amounts,
+            options={"label": "amount"},
+        ),
+    ]

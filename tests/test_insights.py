@@ -1,0 +1,132 @@
+"""Every insight has its figure, drawn in one way, and is told while it has none."""
+
+import json
+
+import nbformat
+import pandas as pd
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+from cotnb.claims import load_claims
+from cotnb.errors import UserError
+from cotnb.figures import (
+    draw,
+    draw_insight,
+    drawn_insights,
+    read_found,
+    table_of,
+    title_of,
+)
+from cotnb.insights import INSIGHTS, insights_of
+from cotnb.paths import project_folder
+from cotnb.results import Score, scores_frame
+
+PROJECT = project_folder()
+CLAIMS = load_claims(PROJECT / "notebooks" / "claims.yaml")
+FOUND = read_found(PROJECT / "results", ["smol"])
+EIGHT = "08_cot_vs_answer_only"
+
+
+def _found(scores, notebook=EIGHT):
+    frame = scores_frame(scores, notebook).assign(profile="made_up")
+    return FOUND.__class__(frame, FOUND.claims.iloc[:0], [], FOUND.papers)
+
+
+def _score(student, condition, task="micro_world_multi_step", **changed):
+    asked = "zero_shot_answer_only" if condition == "answer_only" else "zero_shot_cot"
+    fields = {"parameters": 3_000_000, "seed": 0, "step": 9, "outcomes": "1100"}
+    fields |= {"prompt_format": asked, "questions": "q"} | changed
+    return Score(student=student, condition=condition, task=task, **fields)
+
+
+def _named(name):
+    [one] = [one for one in INSIGHTS if one.name == name]
+    return one
+
+
+def test_every_claimed_notebook_has_a_figure_and_every_title_a_claim():
+    assert {claim.notebook for claim in CLAIMS} == {one.notebook for one in INSIGHTS}
+    ids = {claim.id: claim.notebook for claim in CLAIMS}
+    for one in INSIGHTS:
+        assert one.title if not one.claim else ids[one.claim] == one.notebook
+    names = [one.name for one in INSIGHTS]
+    assert len(set(names)) == len(names)
+    assert all(insights_of(one.notebook)[0].name == one.notebook for one in INSIGHTS)
+
+
+def test_the_notebook_draws_every_figure():
+    notebook = nbformat.read(PROJECT / "notebooks" / "90_figures.ipynb", as_version=4)
+    source = "\n".join(c.source for c in notebook.cells if c.cell_type == "code")
+    for one in INSIGHTS:
+        assert f'draw_insight("{one.name}", found, claims)' in source
+
+
+def test_what_is_not_there_is_said_in_a_line(capsys):
+    assert draw_insight("05_scale", FOUND, CLAIMS) is None
+    assert capsys.readouterr().out.startswith("05_scale: no results yet. The larger")
+    assert [one.name for one in drawn_insights(FOUND)] == [EIGHT]
+    with pytest.raises(UserError, match="no figure '5'"):
+        draw_insight("5", FOUND, CLAIMS)
+
+
+def test_nothing_at_all_is_no_error(tmp_path):
+    nothing = read_found(tmp_path, ["smol"])
+    assert nothing.scores.empty and nothing.claims.empty and nothing.papers is None
+    assert drawn_insights(nothing) == []
+    for one in INSIGHTS:
+        [axes] = draw(one, nothing, CLAIMS).axes
+        assert axes.texts[0].get_text() == "No results yet."
+
+
+def test_a_title_is_the_claim_with_each_profile_s_verdict():
+    told = FOUND.claims.assign(profile="tiny", verdict="contradicted")
+    both = pd.concat([told, FOUND.claims])
+    found = FOUND.__class__(FOUND.scores, both, [], None)
+    title = title_of(_named(EIGHT), found, CLAIMS).replace("\u00a0", " ")
+    assert title == (
+        "On the tuned task, tuning on rationales beats tuning on answers alone "
+        "(tiny: contradicted; smol: reproduced)"
+    )
+
+
+def test_the_ladder_and_the_real_student_stand_side_by_side():
+    scores = [
+        _score("SmolLM2-135M", "cot", "svamp", parameters=135_000_000),
+        _score("ladder-3M", "cot"),
+        _score("ladder-3M", "answer_only"),
+        _score("ladder-8M", "cot", parameters=8_000_000),
+        _score("ladder-3M", "cot", "micro_world_3_step"),
+    ]
+    figure = draw(_named(EIGHT), _found(scores), CLAIMS)
+    titles = [axes.get_title(loc="left").split("\n")[0] for axes in figure.axes]
+    assert titles == ["ladder-3M", "SmolLM2-135M"]
+    left, right = (len(axes.patches) for axes in figure.axes)
+    assert (left, right) == (2, 1)
+
+
+def test_a_notebook_that_the_table_does_not_know_is_drawn_too():
+    scores = [_score("toy", "cot"), _score("toy", "right_125")]
+    found = _found(scores, "mine")
+    assert [one.name for one in drawn_insights(found)] == ["mine", "mine-by-amount"]
+    for one in drawn_insights(found):
+        FigureCanvasAgg(draw(one, found, CLAIMS)).draw()
+
+
+def test_errors_are_of_records_the_smallest_student_first():
+    records = [
+        {
+            "notebook": "05_scale",
+            "scores": [_score(student, "cot", parameters=size)],
+            "extra": {"error_shares": {"right": share, "misread": 1 - share}},
+        }
+        for student, size, share in (
+            ("ladder-8M", 8_000_000, 0.9),
+            ("ladder-0.3M", 300_000, 0.1),
+            ("ladder-0.3M", 300_000, 0.3),
+        )
+    ]
+    found = FOUND.__class__(FOUND.scores, FOUND.claims, records, None)
+    table = table_of(_named("05_scale-errors"), found)
+    assert list(table.index) == ["ladder-0.3M", "ladder-8M"]
+    assert table.loc["ladder-0.3M", "right"] == pytest.approx(0.2)
+    assert json.dumps(table["misread"].round(3).to_list()) == "[0.8, 0.1]"
