@@ -102,7 +102,7 @@ ERROR_KINDS = {
     "missing_step": ("a step missing", "#56B4E9", "//"),
     "misread": ("misread", "#CC79A7", "\\\\"),
     "no_equations": ("no equations", "#BBBBBB", ""),
-    "other": ("other kinds", "#666666", ".."),
+    "other": ("other kinds", "#DDCC77", ".."),
 }
 # a label, a colour and a hatch for what `cotnb.tasks.flows` finds
 FLOW_KINDS = {
