@@ -86,7 +86,10 @@ def _answers(followed: bool) -> Rows:
 
 
 def _errors_by_size(records: list[dict]) -> pd.DataFrame:
-    """Mean over seeds of each student's kinds of error, the smallest student first."""
+    """Mean over seeds of each student's kinds of error, the smallest student first.
+
+    Below them what the records say of large models.
+    """
     rows = [
         record["extra"]["error_shares"]
         | {"student": record["scores"][0].student}
@@ -97,7 +100,10 @@ def _errors_by_size(records: list[dict]) -> pd.DataFrame:
     if not rows:
         return pd.DataFrame()
     mean = pd.DataFrame(rows).fillna(0.0).groupby(["parameters", "student"]).mean()
-    return mean.droplevel("parameters")
+    large = {}
+    for record in records:
+        large |= record["extra"].get("large_error_shares", {})
+    return pd.concat([mean.droplevel("parameters"), pd.DataFrame(large).T]).fillna(0.0)
 
 
 def _flows(records: list[dict]) -> pd.DataFrame:

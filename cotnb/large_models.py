@@ -7,12 +7,12 @@ solution a question.
 
 import gzip
 import json
-import os
 from pathlib import Path
 
 import pandas as pd
 
 from cotnb.errors import UserError
+from cotnb.paths import named_folder
 from cotnb.tasks.example import Example
 
 SIZES = {"GPT-3 6B": "6b_finetuning", "GPT-3 175B": "175b_finetuning"}
@@ -28,8 +28,8 @@ WEI_KINDS = {
 def find_gpt3_solutions(name: str | Path) -> Path | None:
     """The file by path, or in `model_outputs` beside COTNB_MIRROR; None: not there."""
     places = [Path(name).expanduser()]
-    if mirror := os.environ.get("COTNB_MIRROR"):
-        places.append(Path(mirror).expanduser().parent / "model_outputs" / name)
+    if mirror := named_folder("COTNB_MIRROR"):
+        places.append(mirror.parent / "model_outputs" / name)
     return next((place for place in places if place.is_file()), None)
 
 

@@ -9,6 +9,20 @@ def project_folder() -> Path:
     return Path(__file__).resolve().parent.parent
 
 
+def named_folder(variable: str) -> Path | None:
+    """The folder that an environment variable names; None where it is not set.
+
+    A relative path is looked for where this process works, then in the project's
+    folder: notebooks work in a folder of their own.
+    """
+    if not (value := os.environ.get(variable)):
+        return None
+    path = Path(value).expanduser()
+    if path.is_absolute() or path.is_dir():
+        return path
+    return project_folder() / path
+
+
 def cache_folder() -> Path:
     """Models, tuned students and predictions; COTNB_CACHE moves it."""
     folder = Path(os.environ.get("COTNB_CACHE", project_folder() / ".cache"))

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cotnb.errors import UserError
+from cotnb.paths import named_folder, project_folder
 from cotnb.rationales import keep_correct, match, teacher_rationales
 from cotnb.tasks import load_task, task_names
 from cotnb.tasks.hub import BBH_ANSWER_TYPES, DEV_QUESTIONS
@@ -151,3 +152,13 @@ def test_the_real_data_is_read_whole(monkeypatch):
         if n[:3] in ("bbh", "ho_")
         for e in load_task(n, "test")
     )
+
+
+def test_a_relative_folder_is_found_from_a_notebooks_folder_too(tmp_path, monkeypatch):
+    monkeypatch.setenv("COTNB_MIRROR", "notebooks")
+    monkeypatch.chdir(tmp_path)
+    assert named_folder("COTNB_MIRROR") == project_folder() / "notebooks"
+    (tmp_path / "notebooks").mkdir()
+    assert named_folder("COTNB_MIRROR") == Path("notebooks")
+    monkeypatch.delenv("COTNB_MIRROR")
+    assert named_folder("COTNB_MIRROR") is None

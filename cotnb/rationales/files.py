@@ -2,12 +2,12 @@
 
 import gzip
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from cotnb.errors import UserError
+from cotnb.paths import named_folder
 from cotnb.rationales.filters import by_teacher
 from cotnb.rationales.generator import from_generator
 from cotnb.rationales.record import NEEDED, Rationale, read_row
@@ -87,10 +87,10 @@ def find_file(name: str) -> Path:
     Raises UserError naming every place that was looked at.
     """
     places = [Path(name).expanduser()]
-    if folder := os.environ.get("COTNB_RATIONALES"):
-        places.append(Path(folder).expanduser() / name)
-    if mirror := os.environ.get("COTNB_MIRROR"):
-        places.append(Path(mirror).expanduser().parent / "rationales" / name)
+    if folder := named_folder("COTNB_RATIONALES"):
+        places.append(folder / name)
+    if mirror := named_folder("COTNB_MIRROR"):
+        places.append(mirror.parent / "rationales" / name)
     for place in places:
         if place.is_file():
             return place

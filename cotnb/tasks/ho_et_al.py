@@ -5,11 +5,11 @@ template stands on both sides.
 """
 
 import json
-import os
 from pathlib import Path
 
 from cotnb.answers import canonical
 from cotnb.errors import UserError
+from cotnb.paths import named_folder
 from cotnb.tasks.example import Example
 
 HO_ET_AL_TASKS = {
@@ -42,10 +42,10 @@ def load_ho_et_al(name: str, split: str, by_template: bool = False) -> list[Exam
 
 
 def _folder() -> Path:
-    if folder := os.environ.get("COTNB_TASK_FILES"):
-        return Path(folder).expanduser()
-    if mirror := os.environ.get("COTNB_MIRROR"):
-        return Path(mirror).expanduser().parent / "tasks"
+    if folder := named_folder("COTNB_TASK_FILES"):
+        return folder
+    if mirror := named_folder("COTNB_MIRROR"):
+        return mirror.parent / "tasks"
     raise UserError(
         "the task files of Ho et al. are not on the hub: set COTNB_TASK_FILES to "
         "their folder"

@@ -4,12 +4,12 @@ The environment variable COTNB_MIRROR names a folder laid out as the hub's own
 repositories are (`<mirror>/openai/gsm8k/main/test.jsonl`, ...).
 """
 
-import os
 import re
 from pathlib import Path
 
 from cotnb.answers import canonical
 from cotnb.errors import UserError
+from cotnb.paths import named_folder
 from cotnb.tasks.example import Example
 
 DEV_QUESTIONS = 100
@@ -51,7 +51,7 @@ def load_rows(repository: str, config: str | None, split: str) -> list[dict]:
     Read from the folder that COTNB_MIRROR names where it is set, else from the hub.
     Raises UserError where neither can be had.
     """
-    mirror = os.environ.get("COTNB_MIRROR")
+    mirror = named_folder("COTNB_MIRROR")
     if not mirror:
         from datasets import load_dataset
 
@@ -63,7 +63,7 @@ def load_rows(repository: str, config: str | None, split: str) -> list[dict]:
                 f"{repository} could not be loaded from the hub ({reason}); connect, "
                 "or set COTNB_MIRROR to a folder laid out like the hub"
             ) from error
-    source = Path(mirror).expanduser() / repository
+    source = mirror / repository
     folder = source / config if config else source
     files = sorted(folder.glob(f"{split}*.jsonl")) + sorted(
         folder.glob(f"{split}*.parquet")
