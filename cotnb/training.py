@@ -41,6 +41,7 @@ from cotnb.processes import (
 )
 from cotnb.progress import TrainingProgress
 from cotnb.recipes import Recipe, recipe_hash
+from cotnb.row_attention import attend_by_rows
 from cotnb.students import Student, default_device, load_student, tuned
 
 # peft asks for it under its old name
@@ -253,8 +254,8 @@ def build_trainer(
     if not base.is_encoder_decoder:
         read_packed_rows(model)
     elif base.device.type == "cpu":
-        # on rows this short, attention written out is faster than SDPA there
-        model.set_attn_implementation("eager")
+        # SDPA is slower there
+        attend_by_rows(model)
     _fuse_activations(model)
     if recipe.method == "lora":
         model = get_peft_model(model, _lora(base, recipe))

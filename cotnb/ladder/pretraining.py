@@ -193,6 +193,7 @@ def _compiled(model) -> Callable:
         reason = str(error).strip().splitlines()[0]
         print(f"not compiled, so a quarter slower: {reason}", flush=True)
         return model
+    model.set_attn_implementation("eager")  # rows one at a time do not compile
     return torch.compile(model, dynamic=True)
 
 

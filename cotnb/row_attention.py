@@ -1,0 +1,113 @@
+"""An encoder-decoder's attention on a CPU, a row at a time where prompts are long.
+
+Scores of all rows at once, (rows, heads, tokens, tokens), are larger than a core's
+cache, and every step of their way, the position bias, the mask, the softmax, reads and
+writes them whole. One row's fit. The mathematics is that of attention written out; the
+backward pass makes a row's weights again rather than keep them.
+"""
+
+import torch
+from torch import Tensor
+from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
+from transformers.masking_utils import eager_mask
+from transformers.models.t5.modeling_t5 import eager_attention_forward
+
+NAME = "cotnb_rows"
+LARGE = 2**20  # scores from which on rows are taken one at a time
+
+
+def attend_by_rows(model: PreTrainedModel) -> None:
+    """Have a T5 attend as `row_attention` does; another family keeps its own."""
+    model.set_attn_implementation(NAME if model.config.model_type == "t5" else "eager")
+
+
+def row_attention(
+    module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    *,
+    scaling: float,
+    dropout: float = 0.0,
+    position_bias: Tensor,
+    **given,
+):
+    """T5's attention with its position bias.
+
+    query: (rows, heads, queries, width). key and value: (rows, heads, tokens, width).
+    attention_mask: added to scores, (rows, 1, queries or 1, tokens), or None.
+    position_bias: (1, heads, queries, tokens). Returns the attended values, (rows,
+    queries, heads, width), and no weights; short rows and dropout are left to
+    transformers.
+    """
+    rows, heads, queries, _ = query.shape
+    if dropout or rows * heads * queries * key.shape[2] < LARGE:
+        return eager_attention_forward(
+            module,
+            query,
+            key,
+            value,
+            attention_mask,
+            scaling=scaling,
+            dropout=dropout,
+            position_bias=position_bias,
+        )
+    if attention_mask is None:
+        attention_mask = query.new_zeros(rows, 1, 1, 1)
+    found = _RowAttention.apply(
+        query, key, value, position_bias, attention_mask, scaling
+    )
+    return found.transpose(1, 2).contiguous(), None
+
+
+class _RowAttention(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, query, key, value, bias, mask, scaling):
+        scores = query.new_empty(*query.shape[:3], key.shape[2])
+        found = query.new_empty(query.shape)
+        for row, own in enumerate(scores):
+            torch.bmm(query[row], key[row].transpose(1, 2), out=own)
+            weights = _weights(own, bias[0], mask[row], scaling).to(value.dtype)
+            torch.bmm(weights, value[row], out=found[row])
+        ctx.save_for_backward(query, key, value, bias, mask, scores)
+        ctx.scaling = scaling
+        return found
+
+    @staticmethod
+    def backward(ctx, gradient):
+        query, key, value, bias, mask, scores = ctx.saved_tensors
+        of_query, of_key, of_value = (x.new_empty(x.shape) for x in (query, key, value))
+        of_bias = torch.zeros_like(bias) if ctx.needs_input_grad[3] else None
+        for row, own in enumerate(scores):
+            weights = _weights(own, bias[0], mask[row], ctx.scaling)
+            told, low = gradient[row].contiguous(), weights.to(value.dtype)
+            torch.bmm(low.transpose(1, 2), told, out=of_value[row])
+            of_weights = torch.bmm(told, value[row].transpose(1, 2)).to(weights.dtype)
+            of_scores = torch._softmax_backward_data(
+                of_weights, weights, -1, weights.dtype
+            )
+            if of_bias is not None:
+                of_bias[0] += of_scores
+            low = of_scores.to(query.dtype)
+            if ctx.scaling != 1.0:
+                low *= ctx.scaling
+            torch.bmm(low, key[row], out=of_query[row])
+            torch.bmm(low.transpose(1, 2), query[row], out=of_key[row])
+        return of_query, of_key, of_value, of_bias, None, None
+
+
+def _weights(scores: Tensor, bias: Tensor, mask: Tensor, scaling: float) -> Tensor:
+    """(heads, queries, tokens), in single precision or better."""
+    if scaling != 1.0:
+        scores = scores * scaling
+    # cast first: a CPU adds tensors of two precisions several times as slowly
+    scores = scores.to(torch.promote_types(bias.dtype, torch.float32))
+    scores = scores + bias
+    if mask.any():
+        scores += mask
+    return scores.softmax(-1)
+
+
+AttentionInterface.register(NAME, row_attention)
+AttentionMaskInterface.register(NAME, eager_mask)
