@@ -176,6 +176,14 @@ def _section(results: Path, profile: str) -> str:
     scores, claims = read_scores(results, profile), read_claims(results, profile)
     commits = sorted({short_commit(commit) for commit in scores["commit"]})
     made = ", ".join(f"`{commit}`" for commit in commits) or "none"
+    waiting = claims[claims["verdict"] == "not run"]
+    told = []
+    if len(waiting):
+        own = ", ".join(dict.fromkeys(f"`{name}`" for name in waiting["notebook"]))
+        told = [
+            f"Not run yet, in whole or in part: {len(waiting)} claims, of {own}.",
+            "",
+        ]
     return "\n".join(
         [
             f"### Profile `{profile}`",
@@ -184,8 +192,9 @@ def _section(results: Path, profile: str) -> str:
             f"`{COMMAND.format(profile=profile)}`. Differences are paired on questions "
             "and seeds; every interval is a 95% one that resamples both.",
             "",
-            verdict_table(claims),
+            verdict_table(claims[claims["verdict"] != "not run"]),
             "",
+            *told,
             f"Every score, seed by seed: [`scores.csv`](results/{profile}/scores.csv).",
             "",
         ]

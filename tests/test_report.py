@@ -7,7 +7,12 @@ import pytest
 
 from cotnb.claims import COLUMNS
 from cotnb.paths import project_folder
-from cotnb.report import save_figures, save_published_figures, stale_figures
+from cotnb.report import (
+    generate_results,
+    save_figures,
+    save_published_figures,
+    stale_figures,
+)
 from cotnb.results import Score, scores_frame
 
 RESULTS = project_folder() / "results"
@@ -57,3 +62,15 @@ def test_a_figure_of_other_numbers_is_found(copied):
 def test_a_figure_that_is_not_there_is_found(copied):
     (copied / "figures" / "verdicts.png").unlink()
     assert stale_figures(copied) == ["verdicts"]
+
+
+def test_claims_that_wait_are_counted_and_not_tabled(tmp_path):
+    shutil.copytree(RESULTS / "smol", tmp_path / "smol")
+    path = tmp_path / "smol" / "claims.csv"
+    claims = pd.read_csv(path)
+    claims.loc[0, "verdict"] = "not run"
+    claims.to_csv(path, index=False)
+    text = generate_results(tmp_path).partition("### Figures")[0]
+    assert claims["statement"][0] not in text
+    assert claims["statement"][1] in text
+    assert "Not run yet, in whole or in part: 1 claims" in text
