@@ -1,12 +1,15 @@
 """Every test has a cache of its own, and no data or model of the machine's."""
 
 import os
+import signal
 
 import pytest
 from tiny_grid import BODY, PARAMETERS, PROFILE, RECORD, write_notebook
 
 os.environ["COTNB_BATCH"] = "1"  # no progress bars
 os.environ["HF_HUB_OFFLINE"] = "1"  # a test never waits for the hub
+# a shell's background jobs ignore Ctrl-C, and so would all that tests start from one
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
