@@ -23,10 +23,12 @@ from cotnb.ladder.mixture import (
     parts_of,
 )
 from cotnb.ladder.pretraining import (
+    RECIPE,
     Shards,
     pretrain,
     pretraining_note,
     publish,
+    recipe_for,
     score_all,
 )
 from cotnb.ladder.sizes import HEAD, LADDER, new_model
@@ -272,3 +274,13 @@ def test_without_a_compiler_a_pretraining_goes_on_uncompiled(monkeypatch, capsys
     assert told == (
         "not compiled, so a quarter slower: No working C++ compiler found\n"
     )
+
+
+def test_the_rate_falls_with_the_width_beyond_that_of_the_1m():
+    rates = {name: recipe_for(name, seed=3).learning_rate for name in LADDER}
+    assert rates["ladder-0.3M"] == rates["ladder-1M"] == RECIPE.learning_rate
+    assert rates["ladder-3M"] == pytest.approx(RECIPE.learning_rate * 128 / 192)
+    assert rates["ladder-8M"] == pytest.approx(RECIPE.learning_rate / 2)
+    assert recipe_for("ladder-8M", seed=3).seed == 3
+    with pytest.raises(UserError, match="ladder-8M"):
+        recipe_for("ladder-9M")

@@ -33,11 +33,12 @@ PAIRS = 1_500_000
 RECIPE = Recipe(
     epochs=1,
     batch_size=128,
-    learning_rate=7e-4,
+    learning_rate=7e-4,  # up to a width of `WIDTH_AT_RATE`, see `recipe_for`
     warmup_ratio=0.02,
     weight_decay=0.0,
     max_length=512,
 )
+WIDTH_AT_RATE = 128
 # embeddings begin at a scale of 1, a layer's matrices below 0.1: Adam's steps know no
 # scale, and at one rate would hardly move them
 EMBEDDINGS_FASTER = 15
@@ -78,14 +79,29 @@ class Shards(Dataset):
         return encode_pairs(self.tokenizer, pairs, True, RECIPE.max_length)
 
 
-def pretrain(name: str, pairs: int = PAIRS, recipe: Recipe = RECIPE) -> Path:
-    """The folder of a ladder student pretrained on so many pairs, made or found.
+def recipe_for(name: str, seed: int = 0) -> Recipe:
+    """The ladder's one recipe as a size takes it; seed: of its weights at first.
 
-    name: one of `LADDER`. After a kill the same call goes on from the last mark.
-    Raises UserError for an unknown size and fewer pairs than a step takes.
+    The wider a student, the smaller the steps that its matrices bear: beyond a width of
+    `WIDTH_AT_RATE` the rate falls with it (after Yang et al. 2022, "Tensor Programs
+    V"). At one rate for all, the widest forgets in the second stage how to look up.
+    Raises UserError for an unknown size.
     """
     if name not in LADDER:
         raise UserError(f"no ladder student {name!r}; there are {', '.join(LADDER)}")
+    rate = RECIPE.learning_rate * min(1, WIDTH_AT_RATE / LADDER[name].width)
+    return replace(RECIPE, learning_rate=rate, seed=seed)
+
+
+def pretrain(name: str, pairs: int = PAIRS, recipe: Recipe | None = None) -> Path:
+    """The folder of a ladder student pretrained on so many pairs, made or found.
+
+    name: one of `LADDER`. recipe: None for the size's own. After a kill the same call
+    goes on from the last mark. Raises UserError for an unknown size and fewer pairs
+    than a step takes.
+    """
+    own = recipe_for(name)
+    recipe = recipe or own
     if pairs < recipe.batch_size:
         raise UserError(f"{pairs} pairs: expected {recipe.batch_size} or more")
     folder = cache_folder() / "ladder" / f"{name}-{_hash(name, pairs, recipe)}"
