@@ -18,6 +18,7 @@ SECTIONS = {
     "tuning-t5-full": ("benchmarks.tuning", "t5", "full"),
     "tuning-t5-lora": ("benchmarks.tuning", "t5", "lora"),
     "evaluation": ("benchmarks.evaluation",),
+    "agreement": ("benchmarks.agreement",),
     "grid": ("benchmarks.grid",),
     "alignment": ("benchmarks.alignment",),
 }

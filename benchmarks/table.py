@@ -37,6 +37,7 @@ def tables() -> str:
         _ratios(found),
         _products_and_memory(found),
         _decoding(found),
+        _agreement(found),
         _grid(found),
         _alignment(found),
     ]
@@ -47,6 +48,8 @@ def tables() -> str:
 def _ratios(found: dict) -> str:
     rows = []
     for name, section in sorted(found.items()):
+        if "against" not in section:
+            continue
         kind = name.split("-")[1] if name.startswith("tuning") else name
         what = _what(name, section)
         for other, ratio in section["against"].items():
@@ -119,6 +122,28 @@ def _decoding(found: dict) -> str:
     ]
     agreement = f"The same, {'; '.join(same)}."
     return f"Decoding in bf16:\n\n{_markdown(rows)}\n\n{agreement}"
+
+
+def _agreement(found: dict) -> str:
+    """Verdicts of the harness's two filters beside ours, and why they differ."""
+    if "agreement" not in found:
+        return ""
+    section = found["agreement"]
+    asked, right = section["questions"], section["right"]
+    rows = [
+        {
+            "lm-evaluation-harness reads": name,
+            "right, theirs": f"{right[name]} of {asked}",
+            "right, ours": f"{right['cotnb']} of {asked}",
+            "verdicts that differ": str(sum(reasons.values())),
+            "why": "; ".join(f"{count}: {why}" for why, count in reasons.items()),
+        }
+        for name, reasons in section["verdicts_apart"].items()
+    ]
+    return (
+        f"Scores of one student by both, {section['problem']}, both in fp32; "
+        f"{section['same_texts']} of {asked} texts are the same:\n\n{_markdown(rows)}"
+    )
 
 
 def _grid(found: dict) -> str:
