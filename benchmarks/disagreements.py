@@ -1,12 +1,14 @@
 """Why our verdict on an answer and lm-evaluation-harness's differ."""
 
+import re
 from fractions import Fraction
 
 from cotnb.answers import ANSWER_MARK
 
+BEFORE_NUMBER = re.compile(r"\s*[^\s\d.,-]+\s?\d")  # a sign of money, say
 NOTHING = "[invalid]"  # what the harness reads where its pattern does not match
 WHY = {
-    "texts": "the texts differ: in greedy decoding two tokens were all but equal",
+    "texts": "the texts differ",
     "form": "the same number in another form, such as 14.00 for 14",
     "unstated": "strict: the text has no sentence of the form that it asks for",
     "unit": "strict: a sign or a unit stands before the number",
@@ -25,14 +27,14 @@ def explain(name: str, text: str, same: bool, read: str, mine: str | None) -> st
         return "texts"
     if mine is not None and _value(read) == Fraction(mine):
         return "form"
+    stated = [text[mark.end() :] for mark in ANSWER_MARK.finditer(text)]
     if name == "strict-match":
         if read != NOTHING:
             return ""
-        mark = list(ANSWER_MARK.finditer(text))
-        return "unit" if mark and text[mark[-1].end() :].strip() else "unstated"
+        return "unit" if stated and BEFORE_NUMBER.match(stated[-1]) else "unstated"
     if _value(read) is None:
-        return "punctuation"
-    return "last" if text.rfind(read) >= 0 and mine is not None else ""
+        return "" if read == NOTHING else "punctuation"
+    return "last" if stated else ""
 
 
 def _value(read: str) -> Fraction | None:

@@ -100,7 +100,7 @@ def pretrain(name: str, pairs: int = PAIRS, recipe: Recipe | None = None) -> Pat
     goes on from the last mark. Raises UserError for an unknown size and fewer pairs
     than a step takes.
     """
-    own = recipe_for(name)
+    own = recipe_for(name)  # also where another is given: it knows the names
     recipe = recipe or own
     if pairs < recipe.batch_size:
         raise UserError(f"{pairs} pairs: expected {recipe.batch_size} or more")
