@@ -18,11 +18,14 @@ from cotnb.divergence import Soft
 from cotnb.errors import UserError
 from cotnb.formats import Pair
 
-BUCKET = 16
+BUCKET = 16  # of prompts
+TARGET_BUCKET = 8  # an answer asked directly is no longer
+ROWS_BUCKET = 8  # of an encoder-decoder's rows
 TOKENS_BUCKET = 128  # of a line of packed rows, and of its targets
 TOKENS_SETTING = "COTNB_TOKENS_AT_ONCE"
 TOKENS_AT_ONCE = 2304  # a step of more is done in parts, so that memory stays bounded
 PADDED_AT_ONCE = {"cpu": 4096, "cuda": 2**16}  # the same of an encoder-decoder's rows
+PARTS_WEIGH = 16  # to do a part takes what a 16th of the most tokens of one takes
 SORTING_WINDOW = 32  # batches whose rows are sorted by length together
 
 
@@ -115,17 +118,30 @@ def plan_batches(
     return plan
 
 
-def _bucket(length: int) -> int:
-    return -(-length // BUCKET) * BUCKET
+def _bucket(length: int, size: int = BUCKET) -> int:
+    return -(-length // size) * size
 
 
-def pad_pairs(rows: Sequence[Encoded], pad_token_id: int) -> dict[str, torch.Tensor]:
-    """A batch for an encoder-decoder: tensors (rows, length), multiples of BUCKET.
+def bucket_rows(rows: int, size: int = ROWS_BUCKET) -> int:
+    """How many rows are computed for so many: a multiple of size or a power of two."""
+    if rows > size // 2:
+        return _bucket(rows, size)
+    return 1 << (rows - 1).bit_length()
 
-    `labels` (rows, target length) hold IGNORED where there is padding.
+
+def pad_pairs(
+    rows: Sequence[Encoded], pad_token_id: int, count: int | None = None
+) -> dict[str, torch.Tensor]:
+    """A batch for an encoder-decoder: tensors (rows, length).
+
+    Lengths are multiples of BUCKET, or of TARGET_BUCKET for `labels`, which hold
+    IGNORED where there is padding. count: of rows, more than there are, of which the
+    last is repeated without labels.
     """
-    prompt = _pad([r.prompt for r in rows], pad_token_id, left=False)
-    target = _pad([r.target for r in rows], pad_token_id, left=False)
+    more = (count or len(rows)) - len(rows)
+    rows = [*rows, *[Encoded(rows[-1].prompt, [])] * more]
+    prompt = _pad([r.prompt for r in rows], pad_token_id)
+    target = _pad([r.target for r in rows], pad_token_id, TARGET_BUCKET)
     target_mask = _mask([len(r.target) for r in rows], target, left=False)
     return {
         "input_ids": prompt,
@@ -189,18 +205,34 @@ def own_rows(rows: Sequence[Encoded], process: int, processes: int) -> list[Enco
 
 
 def sort_step(rows: Sequence[Encoded], tokens: int) -> list[list[Encoded]]:
-    """A step's rows in parts of like length, the longest rows first.
+    """A step's rows in parts of like shape, cut where that takes the least work.
 
-    tokens: the most that a part has, padding included, or it is a single row.
+    Work is tokens, padding and rows to `bucket_rows` included, and so many more for
+    every part. tokens: the most that a part has, or it is a single row.
     """
+    shapes = [
+        (_bucket(len(row.target), TARGET_BUCKET), _bucket(len(row.prompt)))
+        for row in rows
+    ]
+    order = sorted(range(len(rows)), key=shapes.__getitem__, reverse=True)
+    targets, prompts = np.array(shapes)[order].T
+    least = np.zeros(len(order) + 1)  # the work of the first so many rows
+    begin = np.zeros(len(order) + 1, dtype=int)  # of the last part of these
+    counts = np.array([bucket_rows(n) for n in range(1, len(order) + 1)])
+    for end in range(1, len(order) + 1):
+        # of parts of 1, 2, ... rows that end here
+        prompt = np.maximum.accumulate(prompts[end - 1 :: -1][:end])
+        target = np.maximum.accumulate(targets[end - 1 :: -1][:end])
+        work = counts[:end] * (prompt + target)
+        fits = max(1, np.searchsorted(work, tokens, side="right"))
+        whole = least[end - fits : end][::-1] + work[:fits]
+        begin[end] = end - 1 - whole.argmin()
+        least[end] = whole.min() + tokens / PARTS_WEIGH
     parts: list[list[Encoded]] = []
-    prompt = target = 0
-    for row in sorted(rows, key=lambda row: (-len(row.prompt), -len(row.target))):
-        target = max(target, _bucket(len(row.target)))
-        if not parts or (len(parts[-1]) + 1) * (prompt + target) > tokens:
-            parts.append([])
-            prompt, target = _bucket(len(row.prompt)), _bucket(len(row.target))
-        parts[-1].append(row)
+    end = len(order)
+    while end:
+        parts.insert(0, [rows[i] for i in order[begin[end] : end]])
+        end = begin[end]
     return parts
 
 
@@ -228,13 +260,15 @@ def pad_prompts(
 ) -> dict[str, torch.Tensor]:
     """Prompts alone, (rows, length), for generation: a decoder's padded on the left."""
     left = not encoder_decoder
-    padded = _pad(prompts, pad_token_id, left)
+    padded = _pad(prompts, pad_token_id, left=left)
     mask = _mask([len(p) for p in prompts], padded, left)
     return {"input_ids": padded, "attention_mask": mask}
 
 
-def _pad(rows: Sequence[list[int]], pad_token_id: int, left: bool) -> torch.Tensor:
-    width = _bucket(max(len(row) for row in rows))
+def _pad(
+    rows: Sequence[list[int]], pad_token_id: int, size: int = BUCKET, left: bool = False
+) -> torch.Tensor:
+    width = _bucket(max(len(row) for row in rows), size)
     padded = torch.full((len(rows), width), pad_token_id)
     for i, row in enumerate(rows):
         start = width - len(row) if left else 0

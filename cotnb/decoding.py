@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from cotnb.batching import pad_prompts
+from cotnb.batching import bucket_rows, pad_prompts
 from cotnb.slots import DecoderSlots, EncoderDecoderSlots, Window, shift_columns
 from cotnb.students import Student
 
@@ -148,7 +148,7 @@ class _Batch:
 
     def shrink(self) -> None:
         """Go on with fewer rows, where a whole bucket of slots is free."""
-        size = _rounded_up(int(self.alive.sum()))
+        size = bucket_rows(int(self.alive.sum()), ROWS_BUCKET)
         if not 0 < size < self.window.rows:
             return
         sources = size + np.flatnonzero(self.alive[size:])
@@ -196,10 +196,3 @@ class _Batch:
         self.mask = shift_columns(self.mask, first, end, columns, 1)
         self.ids = shift_columns(self.ids, first, end, columns, 1, NOT_WRITTEN)
         window.end, window.columns = kept, columns
-
-
-def _rounded_up(rows: int) -> int:
-    """To a multiple of ROWS_BUCKET, or below it to a power of two."""
-    if rows > ROWS_BUCKET // 2:
-        return -(-rows // ROWS_BUCKET) * ROWS_BUCKET
-    return 1 << (rows - 1).bit_length()

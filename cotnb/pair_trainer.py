@@ -11,6 +11,7 @@ from transformers import Trainer
 
 from cotnb.batching import (
     Encoded,
+    bucket_rows,
     own_rows,
     pack_pairs,
     pad_pairs,
@@ -27,15 +28,13 @@ class PairTrainer(Trainer):
     """A Trainer over planned batches, with the loss on target tokens alone.
 
     encoded: the pairs' token ids. plan: the rows of every optimiser step, so that a
-    resumed run sees the batches it would have seen. forward: what is called in place of
-    the model, such as the same compiled.
+    resumed run sees the batches it would have seen.
     """
 
     def __init__(
         self, *, encoded: Sequence[Encoded], plan, student: Student, **arguments
     ):
         self.plan = plan
-        self.forward = None
         self.pad_token_id = student.tokenizer.pad_token_id
         self.encoder_decoder = student.is_encoder_decoder
         super().__init__(train_dataset=encoded, **arguments)
@@ -65,7 +64,10 @@ class PairTrainer(Trainer):
         most = tokens_at_once(self.encoder_decoder, self.args.device.type)
         if self.encoder_decoder:
             apart = sort_step(own, most)
-            parts = [pad_pairs(part, self.pad_token_id) for part in apart]
+            parts = [
+                pad_pairs(part, self.pad_token_id, bucket_rows(len(part)))
+                for part in apart
+            ]
         else:
             apart = split_step(own, most)
             parts = [pack_pairs(part, self.pad_token_id) for part in apart]
@@ -102,8 +104,7 @@ class PairTrainer(Trainer):
         """
         kept_back = {"soft"} if self.encoder_decoder else {"soft", "labels"}
         asked = {name: inputs[name] for name in inputs if name not in kept_back}
-        call = model if self.forward is None else self.forward
-        output = call(**asked, use_cache=False)
+        output = model(**asked, use_cache=False)
         logits = output.logits.flatten(0, 1)
         if "soft" in inputs:
             return summed_divergence(logits, inputs["soft"])

@@ -5,9 +5,11 @@ import torch
 
 from cotnb.batching import (
     BUCKET,
+    TARGET_BUCKET,
     TOKENS_AT_ONCE,
     TOKENS_BUCKET,
     Encoded,
+    bucket_rows,
     pack_pairs,
     pad_pairs,
     plan_batches,
@@ -97,9 +99,33 @@ def test_an_encoders_step_is_done_in_parts_of_like_length_that_lose_no_row():
     assert len(parts) > 2 and max(sizes) <= 1024
     rows = [row for part in parts for row in part]
     assert sorted(map(str, [*ROWS, long])) == sorted(map(str, rows))
-    lengths = [len(row.prompt) for row in rows]
-    assert lengths == sorted(lengths, reverse=True)
     assert [len(part) for part in sort_step(ROWS[:3], 1)] == [1, 1, 1]
+
+
+def test_a_step_is_cut_where_that_saves_more_than_a_part_costs():
+    short, long = Encoded([1] * 16, [2]), Encoded([1] * 480, [2])
+    together = sort_step([short] * 2 + [Encoded([1] * 32, [2])], 4096)
+    assert len(together) == 1  # 32 tokens of padding, and a part costs 256
+    apart = sort_step([short] * 8 + [long] + [short] * 8, 4096)
+    assert apart == [[long], [short] * 16]
+    wordy = Encoded([1] * 16, [2] * 64)
+    assert sort_step([short] * 16 + [wordy] * 8, 4096) == [[wordy] * 8, [short] * 16]
+
+
+def test_a_repeated_row_counts_for_nothing():
+    rows = [Encoded([5, 6], [8, 9]), Encoded([4], [3])]
+    batch, alone = pad_pairs(rows, 0, count=4), pad_pairs(rows, 0)
+    assert batch["input_ids"].shape == (4, BUCKET)
+    assert batch["labels"].shape == (4, TARGET_BUCKET)
+    for name in batch:
+        assert torch.equal(batch[name][:2], alone[name])
+    assert (batch["labels"][2:] == IGNORED).all()
+    assert batch["attention_mask"][2:].sum() == 2  # or a softmax over nothing is NaN
+
+
+def test_rows_are_computed_in_few_numbers():
+    assert [bucket_rows(n) for n in (1, 3, 4, 5, 8, 9)] == [1, 4, 4, 8, 8, 16]
+    assert bucket_rows(9, 32) == 16 and bucket_rows(17, 32) == 32
 
 
 @pytest.mark.parametrize("batch", [pad_pairs, pack_pairs])

@@ -269,11 +269,23 @@ def test_without_a_compiler_a_pretraining_goes_on_uncompiled(monkeypatch, capsys
 
     monkeypatch.setattr(torch, "compile", fails)
     model = torch.nn.Linear(2, 2)
-    assert pretraining._compiled(model) is model
+    pretraining._compile(model)
+    assert model._compiled_call_impl is None
     told = capsys.readouterr().out
     assert told == (
         "not compiled, so a quarter slower: No working C++ compiler found\n"
     )
+
+
+def test_a_mark_is_asked_uncompiled(monkeypatch):
+    monkeypatch.setattr(torch, "compile", lambda function, **_: lambda x: -x)
+    model = torch.nn.Identity()
+    model.set_attn_implementation = lambda name: None
+    pretraining._compile(model)
+    assert model(1) == -1
+    with pretraining._as_written(model):
+        assert model(1) == 1
+    assert model(1) == -1
 
 
 def test_the_rate_falls_with_the_width_beyond_that_of_the_1m():

@@ -78,19 +78,6 @@ def test_loss_and_gradients_are_those_of_rows_alone(name, monkeypatch):
         torch.testing.assert_close(p.grad, gradient, atol=1e-6, rtol=1e-4)
 
 
-def test_what_is_called_in_place_of_the_model_gives_the_same_loss():
-    student = load_student("toy-t5")
-    rows = encode_pairs(student.tokenizer, PAIRS[:4], True, max_length=99)
-    trainer = build_trainer(
-        student, rows, [[*range(4)]], QUICK, cache_folder() / "none"
-    )
-    [part] = trainer._collate(rows)["parts"]
-    loss, calls = trainer.compute_loss(student.model, part), []
-    trainer.forward = lambda **given: calls.append(given) or student.model(**given)
-    assert trainer.compute_loss(student.model, part).item() == loss.item()
-    assert len(calls) == 1
-
-
 def _loss_alone(student, row):
     prompt, target = torch.tensor([row.prompt]), torch.tensor([row.target])
     if student.is_encoder_decoder:

@@ -6,13 +6,13 @@ then, on dev questions; the card says what the finished one can, on test questio
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from functools import lru_cache
 from pathlib import Path
 
 import torch
-from filelock import FileLock
 from torch.utils.data import Dataset
 from transformers import PreTrainedTokenizerBase, TrainerCallback
 
@@ -23,6 +23,7 @@ from cotnb.ladder.mixture import SHARD, draw_shard
 from cotnb.ladder.sizes import LADDER, ladder_folder, new_model
 from cotnb.ladder.tokenizer import train_tokenizer
 from cotnb.paths import cache_folder
+from cotnb.processes import locked
 from cotnb.recipes import Recipe
 from cotnb.students import Student, default_device, open_student
 from cotnb.tasks import Example, load_task
@@ -106,7 +107,7 @@ def pretrain(name: str, pairs: int = PAIRS, recipe: Recipe | None = None) -> Pat
         raise UserError(f"{pairs} pairs: expected {recipe.batch_size} or more")
     folder = cache_folder() / "ladder" / f"{name}-{_hash(name, pairs, recipe)}"
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{folder}.lock"):
+    with locked(Path(f"{folder}.lock")):
         if not (folder / DONE).is_file():
             _pretrain_into(folder, name, pairs, recipe)
     return folder
@@ -187,7 +188,7 @@ def _pretrain_into(folder: Path, name: str, pairs: int, recipe: Recipe) -> None:
     trainer.optimizer = _optimizer(model, recipe)
     trainer.args.save_steps = max(1, len(plan) // _marks(len(plan)))
     if len(plan) >= LONG:
-        trainer.forward = _compiled(model)
+        _compile(model)
     if torch.cuda.is_available():
         trainer.args.dataloader_num_workers = 2
     curve = _Curve(student, len(plan), size)
@@ -201,16 +202,26 @@ def _pretrain_into(folder: Path, name: str, pairs: int, recipe: Recipe) -> None:
     train_into(folder, trainer, tokenizer, about)
 
 
-def _compiled(model) -> Callable:
-    """The model's forward, a quarter faster; as it is without a C++ compiler."""
+def _compile(model) -> None:
+    """Make the model's forward a quarter faster, where there is a C++ compiler."""
     try:
         torch.compile(lambda x: x.square() + 1)(torch.ones(8))
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[0]
         print(f"not compiled, so a quarter slower: {reason}", flush=True)
-        return model
+        return
     model.set_attn_implementation("eager")  # rows one at a time do not compile
-    return torch.compile(model, dynamic=True)
+    model.compile(dynamic=True)
+
+
+@contextmanager
+def _as_written(model) -> Iterator[None]:
+    """The model uncompiled: what it is asked has other shapes at every token."""
+    compiled, model._compiled_call_impl = model._compiled_call_impl, None
+    try:
+        yield
+    finally:
+        model._compiled_call_impl = compiled
 
 
 def _optimizer(model, recipe: Recipe) -> torch.optim.AdamW:
@@ -238,11 +249,12 @@ class _Curve(TrainerCallback):
 
     def on_step_end(self, args, state, control, **_):
         step = state.global_step
-        if step not in self.marks:
+        if step not in self.marks or not state.is_world_process_zero:
             return
         now = replace(self.student, fingerprint=f"{self.student.fingerprint}-{step}")
         at = {"step": step, "pairs": step * self.batch_size}
-        rows = [at | row for row in score_all(now, "dev", QUESTIONS_A_MARK)]
+        with _as_written(now.model):
+            rows = [at | row for row in score_all(now, "dev", QUESTIONS_A_MARK)]
         print(", ".join(f"{r['what']} {r['accuracy']:.0%}" for r in rows), flush=True)
         state.log_history.append({"step": step, "curve": rows})
         self.rows += rows
