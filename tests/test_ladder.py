@@ -3,8 +3,12 @@
 import multiprocessing
 import os
 import re
+import shutil
 import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -39,6 +43,7 @@ from cotnb.tasks import load_task
 from cotnb.tasks.micro_bbh import MICRO_BBH
 from cotnb.tasks.micro_world import load_micro_world, split_of
 
+PROJECT = Path(__file__).resolve().parent.parent
 SMALL = Recipe(epochs=1, batch_size=32, learning_rate=1e-3, precision="fp32")
 
 
@@ -249,6 +254,33 @@ def test_a_killed_pretraining_goes_on_from_its_last_mark(few_marks):
     marks = [row["step"] for row in pretraining_note(again)["curve"]]
     assert sorted(set(marks)) == [10, 20, 30, 40]
     assert len(marks) == 4 * len(pretraining.ASKED)
+
+
+LAUNCHED = """
+from cotnb.ladder import pretraining
+from cotnb.recipes import Recipe
+
+vars(pretraining).update({few_marks})
+pretraining.pretrain("ladder-0.3M", 640, {recipe})
+"""
+
+
+def test_two_launched_processes_pretrain_what_one_does(few_marks, tmp_path):
+    alone = pretrain("ladder-0.3M", 640, SMALL)
+    apart = Path(shutil.move(alone, f"{alone}-alone"))
+    script = tmp_path / "script.py"
+    script.write_text(LAUNCHED.format(few_marks=FEW_MARKS, recipe=SMALL))
+    words = "-m accelerate.commands.launch --multi_gpu --main_process_port 0"
+    subprocess.run(
+        [sys.executable, *words.split(), "--num_processes", "2", script],
+        env=os.environ | {"PYTHONPATH": str(PROJECT)},
+        check=True,
+    )
+    one, two = pretraining_note(apart), pretraining_note(alone)
+    assert two["processes"] == 2
+    assert [row["step"] for row in two["curve"]] == [r["step"] for r in one["curve"]]
+    losses = [[row["loss"] for row in note["losses"]] for note in (one, two)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
 
 
 @pytest.mark.parametrize(
