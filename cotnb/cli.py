@@ -198,7 +198,7 @@ def render(
     check: Annotated[bool, typer.Option(help="run, and keep nothing")] = False,
     notebooks: Notebooks = HOME / "notebooks",
 ) -> None:
-    """Run the teaching notebooks in place and keep their outputs, made clean.
+    """Run the teaching notebooks, and their solutions, and keep the clean outputs.
 
     Outputs are kept of a notebook's own parameters alone: -p goes with --check.
     """
@@ -207,16 +207,18 @@ def render(
     from cotnb.notebook_parameters import check as check_parameters
     from cotnb.rendering import render_notebook
 
-    paths = sorted(notebooks.resolve().glob("*.ipynb"))
+    home = notebooks.resolve()
+    paths = [*sorted(home.glob("*.ipynb")), *sorted(home.glob("solutions/*.ipynb"))]
     for name in only or ():
         if not any(path.stem.startswith(name) for path in paths):
-            there = ", ".join(path.stem for path in paths)
+            there = ", ".join(path.stem for path in paths if path.parent == home)
             raise UserError(f"{notebooks}: no notebook {name!r}; it has {there}")
     chosen = [x for x in paths if not only or x.stem.startswith(tuple(only))]
     given = {path: check_parameters(path, _given(p)) for path in chosen}
     for path in chosen:
         _apart(path, lambda path=path: render_notebook(path, given[path], not check))
-        print(f"{path.name} {'checked' if check else 'rendered'}", flush=True)
+        name = path.relative_to(home)
+        print(f"{name} {'checked' if check else 'rendered'}", flush=True)
 
 
 def _apart(path: Path, work: Callable[[], None]) -> None:

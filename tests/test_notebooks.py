@@ -23,7 +23,11 @@ SCORES = (
     "n,correct,accuracy,ci_low,ci_high,commit"
 )
 FIGURES = "90_figures"  # reads results, and leaves no record of a run
+SOLUTIONS = sorted((PROJECT / "notebooks" / "solutions").glob("*.ipynb"))
 every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+with_solutions = pytest.mark.parametrize(
+    "path", NOTEBOOKS + SOLUTIONS, ids=lambda p: f"{p.parent.name}/{p.stem}"
+)
 
 
 def read(path: Path) -> nbformat.NotebookNode:
@@ -50,14 +54,14 @@ def test_its_parameters_are_commented_scalars(path):
     assert all(parameter.comment for parameter in parameters.values())
 
 
-@every_notebook
+@with_solutions
 def test_its_cells_are_short(path):
     cells = [c.source.splitlines() for c in read(path).cells if c.cell_type == "code"]
     assert statistics.median(map(len, cells)) <= 8
     assert max(len(line) for lines in cells for line in lines) <= 88
 
 
-@every_notebook
+@with_solutions
 def test_it_is_committed_with_clean_outputs(path):
     notebook = read(path)
     assert notebook == normalise(read(path)), "run: python -m cotnb render"
@@ -65,6 +69,16 @@ def test_it_is_committed_with_clean_outputs(path):
     assert not [c for c in notebook.cells if machine_path(c)]
     kinds = {o.output_type for c in notebook.cells for o in c.get("outputs", [])}
     assert "error" not in kinds
+
+
+@pytest.mark.parametrize("path", SOLUTIONS, ids=lambda p: p.stem)
+def test_solutions_answer_every_exercise_with_clean_outputs(path):
+    notebook = read(path)
+    chapter = text(read(path.parent.parent / path.name), "markdown")
+    exercises = re.findall(r"^\d+\. ", chapter.partition("## Exercises")[2], re.M)
+    answered = re.findall(r"^## \d+\. ", text(notebook, "markdown"), re.M)
+    assert answered == [f"## {number}" for number in exercises]
+    assert all(p.comment for p in read_parameters(path).values())
 
 
 @every_notebook
