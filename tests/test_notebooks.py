@@ -78,6 +78,7 @@ def test_solutions_answer_every_exercise_with_clean_outputs(path):
     exercises = re.findall(r"^\d+\. ", chapter.partition("## Exercises")[2], re.M)
     answered = re.findall(r"^## \d+\. ", text(notebook, "markdown"), re.M)
     assert answered == [f"## {number}" for number in exercises]
+    assert f"(solutions/{path.name})" in chapter
     assert all(p.comment for p in read_parameters(path).values())
 
 
