@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partialmethod
 from pathlib import Path
 
 import pytest
@@ -309,15 +310,20 @@ def test_without_a_compiler_a_pretraining_goes_on_uncompiled(monkeypatch, capsys
     )
 
 
-def test_a_mark_is_asked_uncompiled(monkeypatch):
-    monkeypatch.setattr(torch, "compile", lambda function, **_: lambda x: -x)
-    model = torch.nn.Identity()
-    model.set_attn_implementation = lambda name: None
-    pretraining._compile(model)
-    assert model(1) == -1
-    with pretraining._as_written(model):
-        assert model(1) == 1
-    assert model(1) == -1
+def test_a_compiled_pretraining_learns_what_one_as_written_does(few_marks, monkeypatch):
+    written = pretrain("ladder-0.3M", 640, SMALL)
+    apart = Path(shutil.move(written, f"{written}-as-written"))
+    monkeypatch.setattr(pretraining, "LONG", 1)
+    whole = torch.nn.Module.compile
+    quickly = partialmethod(whole, backend="aot_eager")  # no kernels are generated
+    monkeypatch.setattr(torch.nn.Module, "compile", quickly)
+    compiled = pretraining_note(pretrain("ladder-0.3M", 640, SMALL))
+    expected = pretraining_note(apart)
+    losses = [[row["loss"] for row in n["losses"]] for n in (compiled, expected)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+    assert [row["step"] for row in compiled["curve"]] == [
+        row["step"] for row in expected["curve"]
+    ]
 
 
 def test_the_rate_falls_with_the_width_beyond_that_of_the_1m():
