@@ -25,7 +25,7 @@ TOKENS_BUCKET = 128  # of a line of packed rows, and of its targets
 TOKENS_SETTING = "COTNB_TOKENS_AT_ONCE"
 TOKENS_AT_ONCE = 2304  # a step of more is done in parts, so that memory stays bounded
 PADDED_AT_ONCE = {"cpu": 4096, "cuda": 2**16}  # the same of an encoder-decoder's rows
-PARTS_WEIGH = 16  # to do a part takes what a 16th of the most tokens of one takes
+PART_COST = 1 / 16  # the work of having one more, as a share of the most tokens of one
 SORTING_WINDOW = 32  # batches whose rows are sorted by length together
 
 
@@ -227,7 +227,7 @@ def sort_step(rows: Sequence[Encoded], tokens: int) -> list[list[Encoded]]:
         fits = max(1, np.searchsorted(work, tokens, side="right"))
         whole = least[end - fits : end][::-1] + work[:fits]
         begin[end] = end - 1 - whole.argmin()
-        least[end] = whole.min() + tokens / PARTS_WEIGH
+        least[end] = whole.min() + tokens * PART_COST
     parts: list[list[Encoded]] = []
     end = len(order)
     while end:

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from functools import partialmethod
 from pathlib import Path
 
 import pytest
@@ -257,6 +256,10 @@ def test_a_killed_pretraining_goes_on_from_its_last_mark(few_marks):
     assert len(marks) == 4 * len(pretraining.ASKED)
 
 
+def _losses(note: dict) -> list[float]:
+    return [row["loss"] for row in note["losses"]]
+
+
 LAUNCHED = """
 from cotnb.ladder import pretraining
 from cotnb.recipes import Recipe
@@ -280,8 +283,7 @@ def test_two_launched_processes_pretrain_what_one_does(few_marks, tmp_path):
     one, two = pretraining_note(apart), pretraining_note(alone)
     assert two["processes"] == 2
     assert [row["step"] for row in two["curve"]] == [r["step"] for r in one["curve"]]
-    losses = [[row["loss"] for row in note["losses"]] for note in (one, two)]
-    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+    assert _losses(two) == pytest.approx(_losses(one), rel=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -310,20 +312,24 @@ def test_without_a_compiler_a_pretraining_goes_on_uncompiled(monkeypatch, capsys
     )
 
 
-def test_a_compiled_pretraining_learns_what_one_as_written_does(few_marks, monkeypatch):
-    written = pretrain("ladder-0.3M", 640, SMALL)
-    apart = Path(shutil.move(written, f"{written}-as-written"))
-    monkeypatch.setattr(pretraining, "LONG", 1)
-    whole = torch.nn.Module.compile
-    quickly = partialmethod(whole, backend="aot_eager")  # no kernels are generated
+def test_a_compiled_pretraining_learns_what_one_as_written_does(
+    few_marks, monkeypatch, capsys
+):
+    alone = pretrain("ladder-0.3M", 640, SMALL)
+    apart = Path(shutil.move(alone, f"{alone}-as-written"))
+    whole, compiled = torch.nn.Module.compile, []
+
+    def quickly(model, **options):
+        compiled.append(model)
+        whole(model, backend="aot_eager", **options)  # no kernels are generated
+
     monkeypatch.setattr(torch.nn.Module, "compile", quickly)
-    compiled = pretraining_note(pretrain("ladder-0.3M", 640, SMALL))
-    expected = pretraining_note(apart)
-    losses = [[row["loss"] for row in n["losses"]] for n in (compiled, expected)]
-    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
-    assert [row["step"] for row in compiled["curve"]] == [
-        row["step"] for row in expected["curve"]
-    ]
+    monkeypatch.setattr(pretraining, "LONG", 1)
+    one = pretraining_note(apart)
+    two = pretraining_note(pretrain("ladder-0.3M", 640, SMALL))
+    assert bool(compiled) != ("not compiled" in capsys.readouterr().out)
+    assert _losses(two) == pytest.approx(_losses(one), rel=1e-3)
+    assert [row["step"] for row in two["curve"]] == [r["step"] for r in one["curve"]]
 
 
 def test_the_rate_falls_with_the_width_beyond_that_of_the_1m():
