@@ -18,11 +18,12 @@ from transformers import PreTrainedTokenizerBase, TrainerCallback
 from cotnb.batching import Encoded, encode_pairs
 from cotnb.errors import UserError
 from cotnb.evaluation import Asking, ask
+from cotnb.ladder import handover
 from cotnb.ladder.mixture import SHARD, draw_shard
 from cotnb.ladder.sizes import LADDER, ladder_folder, new_model
 from cotnb.ladder.tokenizer import train_tokenizer
 from cotnb.paths import cache_folder
-from cotnb.processes import locked
+from cotnb.processes import is_main, locked, wait_for_all
 from cotnb.recipes import Recipe
 from cotnb.students import Student, default_device, open_student
 from cotnb.tasks import Example, load_task
@@ -97,14 +98,10 @@ def pretrain(name: str, pairs: int = PAIRS, recipe: Recipe | None = None) -> Pat
     """The folder of a ladder student pretrained on so many pairs, made or found.
 
     name: one of `LADDER`. recipe: None for the size's own. After a kill the same call
-    goes on from the last mark. Raises UserError for an unknown size and fewer pairs
-    than a step takes.
+    goes on from the last mark, and on another machine from what `hand_over` made.
+    Raises UserError for an unknown size and fewer pairs than a step takes.
     """
-    own = recipe_for(name)  # also where another is given: it knows the names
-    recipe = recipe or own
-    if pairs < recipe.batch_size:
-        raise UserError(f"{pairs} pairs: expected {recipe.batch_size} or more")
-    folder = cache_folder() / "ladder" / f"{name}-{_hash(name, pairs, recipe)}"
+    folder, recipe = _planned(name, pairs, recipe)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with locked(Path(f"{folder}.lock")):
         if not (folder / DONE).is_file():
@@ -112,11 +109,22 @@ def pretrain(name: str, pairs: int = PAIRS, recipe: Recipe | None = None) -> Pat
     return folder
 
 
+def hand_over(name: str, pairs: int = PAIRS, recipe: Recipe | None = None) -> Path:
+    """A folder to commit, from which `pretrain` goes on on another machine.
+
+    The last mark of that pretraining, which may be under way: 2 bytes a parameter.
+    Raises UserError as `pretrain` does, and where there is no mark yet.
+    """
+    folder, _ = _planned(name, pairs, recipe)
+    return handover.pack(work_folder(folder), handover.UNFINISHED / folder.name)
+
+
 def pretraining_note(folder: Path) -> dict:
     """What was noted of a pretraining.
 
     Keys: steps, seconds (since the last start), pairs, device, recipe, losses, as
-    `tuning_history` has them, and curve: rows of {"step", "pairs", "what", "accuracy"}.
+    `tuning_history` has them, curve: rows of {"step", "pairs", "what", "accuracy"}, and
+    moments_anew: the steps, if any, at which it was handed over.
     """
     return json.loads((folder / DONE).read_text())
 
@@ -169,6 +177,16 @@ def score_tasks(student: Student, split: str, questions: int) -> dict[str, float
     return found
 
 
+def _planned(name: str, pairs: int, recipe: Recipe | None) -> tuple[Path, Recipe]:
+    """Where a pretraining's student is once it is finished, and its recipe."""
+    own = recipe_for(name)  # also where another is given: it knows the names
+    recipe = recipe or own
+    if pairs < recipe.batch_size:
+        raise UserError(f"{pairs} pairs: expected {recipe.batch_size} or more")
+    folder = cache_folder() / "ladder" / f"{name}-{_hash(name, pairs, recipe)}"
+    return folder, recipe
+
+
 @lru_cache
 def _pool(task: str) -> Sequence[tuple[Example, str]]:
     """Training examples that few-shot prompts draw from."""
@@ -176,6 +194,9 @@ def _pool(task: str) -> Sequence[tuple[Example, str]]:
 
 
 def _pretrain_into(folder: Path, name: str, pairs: int, recipe: Recipe) -> None:
+    if is_main():
+        handover.unpack(handover.UNFINISHED / folder.name, work_folder(folder))
+    wait_for_all()
     tokenizer = train_tokenizer()
     torch.manual_seed(recipe.seed)
     model = new_model(name, tokenizer).to(default_device())
@@ -197,6 +218,7 @@ def _pretrain_into(folder: Path, name: str, pairs: int, recipe: Recipe) -> None:
         "device": str(default_device()),
         "recipe": recipe.settings(),
         "curve": curve.rows,
+        "moments_anew": curve.moments_anew,
     }
     train_into(folder, trainer, tokenizer, about)
 
@@ -231,10 +253,13 @@ class _Curve(TrainerCallback):
         count = _marks(steps)
         self.marks = {round(steps * (i + 1) / count) for i in range(count)}
         self.rows: list[dict] = []
+        self.moments_anew: list[int] = []
 
     def on_train_begin(self, args, state, control, **_):
-        kept = [logged.get("curve", []) for logged in state.log_history]
-        self.rows[:] = [row for rows in kept for row in rows]
+        logs = state.log_history
+        self.rows[:] = [row for logged in logs for row in logged.get("curve", [])]
+        anew = handover.ANEW
+        self.moments_anew[:] = [logged[anew] for logged in logs if anew in logged]
 
     def on_step_end(self, args, state, control, **_):
         step = state.global_step
