@@ -95,9 +95,20 @@ def repeated(pairs: Sequence[Pair], count: int, seed: int) -> list[Pair]:
     return drawn[:count]
 
 
-def general_pairs(count: int, seed: int) -> list[Pair]:
-    """Micro-BBH answered directly: general data to replay while a student is tuned."""
-    examples = load_task("micro_bbh", "train", count, seed=seed)
+def demonstration_pool(tasks: str, size: int = 300) -> list[tuple[Example, str]]:
+    """Training examples with their own rationales, for few-shot prompts to draw from.
+
+    tasks: names separated by commas; empty for none. size: examples of each.
+    Raises UserError as `load_task` does.
+    """
+    names = [name.strip() for name in tasks.split(",") if name.strip()]
+    examples = [e for name in names for e in load_task(name, "train", size)]
+    return [(example, example.rationale or "") for example in examples]
+
+
+def general_pairs(count: int, seed: int, task: str = "micro_bbh") -> list[Pair]:
+    """A task answered directly: general data to replay while a student is tuned."""
+    examples = load_task(task, "train", count, seed=seed)
     return build_pairs([(e, "") for e in examples], "zero_shot_answer_only")
 
 

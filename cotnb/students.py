@@ -26,6 +26,7 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from cotnb.errors import UserError
+from cotnb.first_layers import keep_first_layers, split_name
 from cotnb.ladder.sizes import LADDER, ladder_folder
 from cotnb.paths import cache_folder
 from cotnb.processes import process_count, state
@@ -77,11 +78,15 @@ def load_student(name: str) -> Student:
     """A student in fp32 on the default device.
 
     name: "SmolLM2-135M", "toy-t5", "toy-llama", one of the ladder, any of these and
-    "+subwords", a folder written by `save_pretrained`, or a model's id on the hub.
+    "+subwords", a folder written by `save_pretrained`, or a model's id on the hub; any
+    decoder-only one and "+first-10-layers", or as many as there shall be.
     Raises UserError, naming all that was tried, where none can be had.
     """
-    folder = _locate(name)
-    student = open_student(folder, name)
+    whole, layers = split_name(name)
+    student = open_student(_locate(whole), name)
+    if layers is not None:
+        keep_first_layers(student.model, layers)
+        student.fingerprint = _fingerprint(student.model)
     student.model.to(default_device())
     return student
 

@@ -8,6 +8,7 @@ import pytest
 from cotnb.errors import UserError
 from cotnb.experiment import (
     build_pairs,
+    demonstration_pool,
     error_shares,
     general_pairs,
     repeated,
@@ -49,6 +50,19 @@ def test_general_pairs_are_answered_directly():
     pairs = general_pairs(30, seed=1)
     assert len(pairs) == 30 and pairs != general_pairs(30, seed=2)
     assert all(pair.target.startswith("The answer is") for pair in pairs)
+
+
+def test_a_pool_of_several_tasks_has_their_own_rationales():
+    pool = demonstration_pool("micro_world, micro_bbh", 20)
+    assert [e.task.startswith("micro_world") for e, _ in pool] == 20 * [True] + 20 * [
+        False
+    ]
+    assert (
+        all(e.split == "train" for e, _ in pool) and pool[0][1] == pool[0][0].rationale
+    )
+    assert demonstration_pool("") == []
+    with pytest.raises(UserError, match="no task 'micro_word'"):
+        demonstration_pool("micro_word")
 
 
 def test_error_shares_add_up_and_name_what_is_wrong(solved):

@@ -8,7 +8,10 @@ import torch
 
 from cotnb import students
 from cotnb.errors import UserError
+from cotnb.formats import Pair
+from cotnb.recipes import Recipe
 from cotnb.students import SMOLLM2, describe, load_student, open_student
+from cotnb.training import tune
 
 
 @pytest.fixture
@@ -76,3 +79,36 @@ def test_the_fingerprint_follows_the_weights(tmp_path):
     student.model.save_pretrained(tmp_path)
     student.tokenizer.save_pretrained(tmp_path)
     assert open_student(tmp_path, "other").fingerprint != student.fingerprint
+
+
+def test_a_student_cut_to_its_first_layers_is_tuned_and_read_back():
+    whole = load_student("toy-llama")
+    cut = load_student("toy-llama+first-1-layers")
+    assert len(whole.model.model.layers) == 2 and len(cut.model.model.layers) == 1
+    assert cut.name == "toy-llama+first-1-layers"
+    assert cut.fingerprint != whole.fingerprint and cut.parameters < whole.parameters
+
+    ids = torch.tensor([[5, 6, 7]])
+    [_, after_one, *_] = whole.model(ids, output_hidden_states=True).hidden_states
+    with torch.no_grad():
+        expected = whole.model.lm_head(whole.model.model.norm(after_one))
+    torch.testing.assert_close(cut.model(ids).logits, expected)
+
+    pairs = [Pair("1 + 1 =", "2"), Pair("2 + 2 =", "4")]
+    recipe = Recipe(epochs=1, batch_size=2, precision="fp32")
+    tuned = tune("toy-llama+first-1-layers", pairs, recipe)
+    assert len(tuned.model.model.layers) == 1
+    assert tuned.fingerprint != tune("toy-llama", pairs, recipe).fingerprint
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("toy-llama+first-3-layers", "the model has 2"),
+        ("toy-llama+first-0-layers", "the model has 2"),
+        ("toy-t5+first-1-layers", "only a decoder-only model"),
+    ],
+)
+def test_a_wrong_cut_is_one_line(name, message):
+    with pytest.raises(UserError, match=message):
+        load_student(name)

@@ -146,6 +146,11 @@ def test_the_real_data_is_read_whole(monkeypatch):
     assert {name: len(load_task(name, "test")) for name in sizes} == sizes
     bbh = sum(len(load_task(f"bbh_{task}", "test")) for task in BBH_ANSWER_TYPES)
     assert (len(BBH_ANSWER_TYPES), bbh) == (27, 6511)
+    whole = load_task("bbh", "test")
+    assert len({e.id for e in whole}) == 6511 and whole == load_task("bbh", "test")
+    in_turn = [e.template for e in whole[: 27 * 146]]
+    assert in_turn == list(BBH_ANSWER_TYPES) * 146
+    assert [e.index for e in whole[: 27 * 3 : 27]] != [0, 1, 2]
     assert all(
         e.answer
         for n in task_names()

@@ -4,7 +4,9 @@ The environment variable COTNB_MIRROR names a folder laid out as the hub's own
 repositories are (`<mirror>/openai/gsm8k/main/test.jsonl`, ...).
 """
 
+import random
 import re
+from itertools import chain, zip_longest
 from pathlib import Path
 
 from cotnb.answers import canonical
@@ -138,6 +140,18 @@ def load_bbh(task: str, split: str = "test") -> list[Example]:
         )
     rows = load_rows("lukaemon/bbh", task, "test")
     return [_bbh_example(task, i, row) for i, row in enumerate(rows)]
+
+
+def load_all_bbh(split: str = "test") -> list[Example]:
+    """All 27 tasks of BBH in turn, each shuffled in a fixed way, for testing alone.
+
+    The first 27 k are k of each task, up to k = 146, which the smallest has.
+    """
+    tasks = []
+    for task in BBH_ANSWER_TYPES:
+        examples = load_bbh(task, split)
+        tasks.append(random.Random(task).sample(examples, len(examples)))
+    return [e for e in chain(*zip_longest(*tasks)) if e is not None]
 
 
 def _bbh_example(task: str, index: int, row: dict) -> Example:

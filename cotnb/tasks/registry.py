@@ -8,6 +8,7 @@ from cotnb.tasks.gsm_symbolic import load_gsm_symbolic
 from cotnb.tasks.ho_et_al import HO_ET_AL_TASKS, load_ho_et_al
 from cotnb.tasks.hub import (
     BBH_ANSWER_TYPES,
+    load_all_bbh,
     load_bbh,
     load_gsm8k,
     load_multiarith,
@@ -34,7 +35,12 @@ GENERATED = {
     "gsm_symbolic": load_gsm_symbolic,
     **{f"micro_bbh_{task}": partial(load_micro_bbh, task) for task in MICRO_BBH},
 }
-STORED = {"gsm8k": load_gsm8k, "svamp": load_svamp, "multiarith": load_multiarith}
+STORED = {
+    "gsm8k": load_gsm8k,
+    "svamp": load_svamp,
+    "multiarith": load_multiarith,
+    "bbh": load_all_bbh,
+}
 GENERATED_SIZE = 500
 
 
