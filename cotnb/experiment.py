@@ -26,20 +26,22 @@ def load_test_sets(
 ) -> dict[str, list[Example]]:
     """Test sets by label, from "svamp:test, gsm_symbolic:test_same_templates".
 
-    size: questions of each; None is all. A label is the task's name and what its split
-    is called beyond "test": "svamp", "gsm_symbolic_same_templates".
+    size: questions of each; None is all. A set that is to have another number names it:
+    "gsm8k:test:500". A label is the task's name and what its split is called beyond
+    "test": "svamp", "gsm_symbolic_same_templates".
     Raises UserError where the text is of another form or a split is for training.
     """
     sets = {}
     for part in text.split(","):
-        task, colon, split = part.strip().partition(":")
-        if not colon or not split.startswith(("test", "dev")):
+        task, split, own = (*part.strip().split(":"), "", "")[:3]
+        named = part.count(":") == 1 or (part.count(":") == 2 and own.isdecimal())
+        if not named or not split.startswith(("test", "dev")):
             raise UserError(
                 f"test_tasks {text!r}: expected task:split, with split test… or dev, "
-                "separated by commas"
+                "or task:split:questions, separated by commas"
             )
         label = task + split.removeprefix("test")
-        sets[label] = load_task(task, split, size, seed=seed)
+        sets[label] = load_task(task, split, int(own) if own else size, seed=seed)
     return sets
 
 

@@ -205,8 +205,16 @@ INSIGHTS = (
         NINE,
         accuracy_by_amount,
         "gain_goes_on_with_rationales",
-        rows=_with_amounts,
+        rows=lambda scores: _named(scores, "diverse_", "fewer_questions_"),
         options={"label": "rationales a question"},
+    ),
+    Insight(
+        f"{NINE}-detail",
+        NINE,
+        accuracy_by_amount,
+        "less_detail_suits_a_small_student",
+        rows=lambda scores: _named(scores, "detail_"),
+        options={"label": "level of detail", "doublings": False},
     ),
     Insight(
         TEN,

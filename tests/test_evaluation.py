@@ -279,6 +279,18 @@ def test_test_sets_are_named_and_measured(tmp_path):
     )
     assert [(s.n, s.seed) for s in scores] == [(5, 3)] * 4
     assert len(list(tmp_path.glob("before_tuning-*.jsonl"))) == 4
-    for wrong in ("micro_world", "micro_world:train", ""):
+    named = load_test_sets("micro_world:test_ood:7, micro_bbh:test", 5)
+    assert {name: len(own) for name, own in named.items()} == {
+        "micro_world_ood": 7,
+        "micro_bbh": 5,
+    }
+    for wrong in (
+        "micro_world",
+        "micro_world:train",
+        "",
+        "micro_world:test:",
+        "micro_world:test:many",
+        "micro_world:test:7:7",
+    ):
         with pytest.raises(UserError, match="expected task:split"):
             load_test_sets(wrong)

@@ -16,6 +16,7 @@ from cotnb.rationales import (
     keep_distinct,
     keep_verified,
     match,
+    match_by_style,
 )
 from cotnb.rationales.record import Rationale
 from cotnb.tasks import load_task
@@ -167,3 +168,24 @@ def test_match_is_by_question_and_draws_with_the_seed():
     assert one == match(examples, several, per_question=1, seed=0)
     assert one != match(examples, several, per_question=1, seed=1)
     assert len(match(examples, several, per_question=2)) == 40
+
+
+def test_styles_are_compared_on_the_questions_that_all_of_them_answer():
+    examples = load_task("micro_world", "train", 6)
+
+    def told(style, some, by="ada"):
+        texts = [(e.question, f"{style}.", e.answer, e.answer) for e in some]
+        return [Rationale(*text, True, by, style) for text in texts]
+
+    rationales = [
+        *told("level1", examples[:5]),
+        *told("level2", examples[1:]),
+        *told("level2", examples[1:]),
+        *told("level3", examples, by="bob"),
+    ]
+    matched = match_by_style(examples, rationales, "ada")
+    assert list(matched) == ["level1", "level2"]
+    for style, pairs in matched.items():
+        assert pairs == [(example, f"{style}.") for example in examples[1:5]]
+    with pytest.raises(UserError, match="no rationales by 'eve'"):
+        match_by_style(examples, rationales, "eve")

@@ -128,12 +128,16 @@ def accuracy_by_checkpoint(
 
 
 def accuracy_by_amount(
-    frame: pd.DataFrame, label: str, title: str = "Accuracy by the amount of data"
+    frame: pd.DataFrame,
+    label: str,
+    title: str = "Accuracy by the amount of data",
+    doublings: bool = True,
 ) -> Figure:
-    """Accuracy over an amount that conditions name, "diverse_16" for one; log scale.
+    """Accuracy over an amount that conditions name, "diverse_16" for one.
 
     frame: tidy scores; a line is the part of its condition before the amount, a panel a
     student and task. label: what the amount is of. Other conditions are left out.
+    doublings: whether amounts are evenly spaced where each is twice the one before.
     """
     if frame.empty:
         return nothing_yet(title)
@@ -146,7 +150,8 @@ def accuracy_by_amount(
     ).sort_values("parameters", kind="stable")
 
     def finish(axes: Axes, amounts: list[float]) -> None:
-        axes.set_xscale("log", base=2)
+        if doublings:
+            axes.set_xscale("log", base=2)
         axes.xaxis.set_major_locator(FixedLocator(amounts))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
 

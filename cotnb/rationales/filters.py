@@ -82,6 +82,23 @@ def match(
     return pairs
 
 
+def match_by_style(
+    examples: Sequence[Example], rationales: Iterable[Rationale], teacher: str
+) -> dict[str, list[tuple[Example, str]]]:
+    """For each of a teacher's styles, (example, rationale) pairs, one an example.
+
+    Of the examples that have one in every style, so that styles differ in nothing else.
+    Raises UserError where the teacher has no rationales.
+    """
+    own = [r for r in rationales if r.teacher == teacher]
+    if not own:
+        raise UserError(f"no rationales by {teacher!r} to compare the styles of")
+    styles = sorted({r.style for r in own})
+    matched = {s: match(examples, [r for r in own if r.style == s]) for s in styles}
+    shared = set.intersection(*({e.id for e, _ in matched[s]} for s in styles))
+    return {s: [pair for pair in matched[s] if pair[0].id in shared] for s in styles}
+
+
 def plain(text: str) -> str:
     """A text without what does not tell questions apart: its spacing and its case."""
     return " ".join(text.split()).lower()
