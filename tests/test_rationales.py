@@ -3,6 +3,7 @@
 import gzip
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -18,8 +19,9 @@ from cotnb.rationales import (
     match,
     match_by_style,
 )
+from cotnb.rationales.lettered_choices import reletter
 from cotnb.rationales.record import Rationale
-from cotnb.tasks import load_task
+from cotnb.tasks import Example, load_task
 from cotnb.tasks.verifier import verify
 
 ROW = {
@@ -189,3 +191,17 @@ def test_styles_are_compared_on_the_questions_that_all_of_them_answer():
         assert pairs == [(example, f"{style}.") for example in examples[1:5]]
     with pytest.raises(UserError, match="no rationales by 'eve'"):
         match_by_style(examples, rationales, "eve")
+
+
+def test_letters_follow_choices_that_stand_in_another_order():
+    ours = "What day is it? Which choice is true? Answer choices: (A) May 1, (B) May 2."
+    theirs = "What day is it?  Answer Choices: (A) May 2 (B) May 1"
+    example = Example("dates", "train", 0, ours, "A", "choice")
+    told = Rationale(theirs, "It is not (A) but (B).", "B", "B", True, "ada", "plain")
+    [changed] = reletter([example], [told])
+    assert changed.rationale == "It is not (B) but (A)."
+    assert (changed.prediction, changed.answer, changed.correct) == ("A", "A", True)
+    assert match([example], [changed]) == [(example, changed.rationale)]
+    other = replace(told, question=theirs.replace("May 1", "May 3"))
+    same = replace(told, question=ours)
+    assert reletter([example], [other, same]) == [other, same]

@@ -123,6 +123,7 @@ def test_gsm_symbolic_keeps_templates_and_questions_apart():
         ("tracking_shuffled_objects", 282),
         ("coin_flip", 320),
         ("last_letter_concatenation", 205),
+        ("date_understanding", 176),
     ],
 )
 def test_the_teachers_right_rationales_are_found_by_their_questions(

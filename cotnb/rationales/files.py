@@ -10,6 +10,7 @@ from cotnb.errors import UserError
 from cotnb.paths import named_folder
 from cotnb.rationales.filters import by_teacher
 from cotnb.rationales.generator import from_generator
+from cotnb.rationales.lettered_choices import reletter
 from cotnb.rationales.record import NEEDED, Rationale, read_row
 from cotnb.tasks.example import Example
 
@@ -30,11 +31,13 @@ def teacher_rationales(
 ) -> list[Rationale]:
     """A teacher's rationales for examples: of a file, or without one the exact ones.
 
-    Malformed lines of the file are told of in a line.
+    Malformed lines of the file are told of in a line. Letters of choices mean what they
+    mean in the examples.
     """
     if not rationale_file:
         return from_generator(examples)
-    return by_teacher(teacher_file(rationale_file), teacher, style)
+    chosen = by_teacher(teacher_file(rationale_file), teacher, style)
+    return reletter(examples, chosen)
 
 
 def teacher_file(rationale_file: str) -> list[Rationale]:
