@@ -82,7 +82,7 @@ def check_profile(
         "settings are others, so delete it or run the grid again"
         for run in strangers
     ]
-    faults += _table_faults(results, name, records)
+    faults += _table_faults(results, name, records, contrasts)
     missing = pd.DataFrame(gaps, columns=list(COLUMNS))
     return Check(name, runs, done, missing, faults)
 
@@ -124,7 +124,9 @@ def _missing(stem, setting, members, conditions) -> list[tuple]:
     return [(stem, setting, *pair, pair[1] not in done) for pair in pairs]
 
 
-def _table_faults(results: Path, name: str, records: list[dict]) -> list[str]:
+def _table_faults(
+    results: Path, name: str, records: list[dict], contrasts: Sequence[Claim]
+) -> list[str]:
     faults, command = [], f"make it with python -m cotnb aggregate --profile {name}"
     for file, columns in TABLES.items():
         path = results / name / file
@@ -144,7 +146,19 @@ def _table_faults(results: Path, name: str, records: list[dict]) -> list[str]:
                 count = "1 record is" if len(late) == 1 else f"{len(late)} records are"
                 count += f" newer, {min(late)} for one"
                 faults.append(f"results/{name}/{file}: {count}; {command}")
+        elif changed := _changed_claims(table, name, contrasts):
+            faults.append(
+                f"results/{name}/{file}: claims.yaml says otherwise, of "
+                f"{min(changed)} for one; {command}"
+            )
     return faults
+
+
+def _changed_claims(table: pd.DataFrame, name: str, contrasts: Sequence[Claim]) -> set:
+    """Names of claims that a table tells otherwise than they stand, lacks or has on."""
+    told = set(table[["claim", "statement", "expected"]].itertuples(index=False))
+    stand = {(c.id, c.statement, c.expected) for c in contrasts if name in c.profiles}
+    return {claim for claim, *_ in {tuple(row) for row in told} ^ stand}
 
 
 def _gaps(missing: pd.DataFrame) -> list[str]:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -18,7 +19,7 @@ OWN = "08_cot_vs_answer_only"
 
 @pytest.fixture
 def results(tmp_path):
-    """A copy of the committed results of smol, of which one notebook's are looked at."""
+    """A copy of the committed results of smol; one notebook is looked at."""
     committed = project_folder() / "results" / "smol"
     shutil.copytree(committed, tmp_path / "results" / "smol")
     return tmp_path / "results"
@@ -128,6 +129,16 @@ def test_a_table_of_other_columns_is_told(results):
     table.write_text(table.read_text().replace("verdict", "opinion", 1))
     [fault] = _check(results).faults
     assert "claims.csv" in fault and "it lacks verdict" in fault
+
+
+def test_a_table_of_claims_that_have_changed_since_is_told(results):
+    claims = load_claims(CLAIMS)
+    gone, *rest = [c for c in claims if "smol" in c.profiles]
+    reworded = replace(rest[0], statement="Otherwise.")
+    for changed in (rest, [gone, reworded, *rest[1:]]):
+        [fault] = check_profile(results, "smol", _plan(), NOTEBOOKS, changed).faults
+        assert "claims.csv: claims.yaml says otherwise" in fault
+        assert (gone.id if changed is rest else reworded.id) in fault
 
 
 def test_of_nothing_every_run_is_missing(tmp_path):
