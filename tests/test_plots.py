@@ -157,6 +157,22 @@ def test_the_board_has_a_column_a_profile_and_a_row_a_claim():
     assert len(smol.texts) == 2 and _inside(figure)
 
 
+def test_further_profiles_of_a_student_stand_below_the_first():
+    claims = _claims().iloc[:2]
+    frame = pd.concat(
+        [
+            claims.iloc[:1].assign(profile="tiny"),
+            claims.iloc[:1].assign(profile="smol"),
+            claims.iloc[:1].assign(profile="smol_word_problems"),
+            claims.iloc[1:].assign(profile="smol_dates"),
+        ]
+    )
+    figure = verdicts_by_profile(frame)
+    tiny, smol = figure.axes
+    assert _labels(tiny) == ["08", "Statement 0", "word problems", "Statement 1\ndates"]
+    assert (len(tiny.texts), len(smol.texts)) == (2, 6) and _inside(figure)
+
+
 def test_a_verdict_is_told_by_the_mark_as_well():
     rows = _claims().iloc[[0, 1, 0]].assign(profile="tiny")
     rows["claim"], rows["verdict"] = (

@@ -1,4 +1,8 @@
-"""The board of all verdicts: a row a claim, a column a profile."""
+"""The board of all verdicts: a row a claim, a column a student or a ladder of them.
+
+Profiles that are called alike up to a "_" share a column: what "smol_dates" says of a
+claim stands below what "smol" says of it.
+"""
 
 from textwrap import fill
 
@@ -42,21 +46,22 @@ def verdicts_by_profile(
     """
     if claims_frame.empty:
         return nothing_yet(title)
-    profiles = list(dict.fromkeys(claims_frame["profile"]))
+    families = claims_frame["profile"].map(_family)
+    columns = list(dict.fromkeys(families))
     labels, places = _rows(claims_frame)
     limit = 115 * np.nanmax(
         np.abs(claims_frame[["ci_low", "ci_high"]].to_numpy(dtype=float)), initial=0.05
     )
     with look():
-        width = max(WIDTH, STATEMENTS + COLUMN * len(profiles))
+        width = max(WIDTH, STATEMENTS + COLUMN * len(columns))
         size = (width, 1.6 + ROW * len(labels))
         figure = Drawing(figsize=size, layout="constrained")
-        panels = figure.subplots(1, len(profiles), sharey=True, squeeze=False)[0]
-        for axes, profile in zip(panels, profiles, strict=True):
-            own = claims_frame[claims_frame["profile"] == profile]
-            for claim in own.itertuples():
-                _draw_claim(axes, places[claim.claim], claim, limit)
-            axes.set_title(f"profile {profile}")
+        panels = figure.subplots(1, len(columns), sharey=True, squeeze=False)[0]
+        for axes, family in zip(panels, columns, strict=True):
+            for claim in claims_frame[families == family].itertuples():
+                place = places[claim.claim, _setting(claim.profile)]
+                _draw_claim(axes, place, claim, limit)
+            axes.set_title(f"profile {family}")
             axes.set_xlim(-limit, 2.7 * limit)
             axes.axvline(0, color="black", linewidth=0.8)
             ticks = _ticks(limit)
@@ -71,14 +76,31 @@ def verdicts_by_profile(
     return figure
 
 
-def _rows(claims_frame: pd.DataFrame) -> tuple[list[str], dict[str, int]]:
-    """What each row is called, and each claim's row; a notebook's name has its own."""
+def _family(profile: str) -> str:
+    return profile.partition("_")[0]
+
+
+def _setting(profile: str) -> str:
+    """What "smol_dates" says beyond "smol"; empty for "smol" itself."""
+    return profile.partition("_")[2]
+
+
+def _rows(claims_frame: pd.DataFrame) -> tuple[list[str], dict[tuple[str, str], int]]:
+    """What each row is called, and the row of each (claim, setting).
+
+    A notebook's name has a row of its own. A claim's further settings stand below it,
+    and a claim that has no others has its statement there.
+    """
     labels, places = [], {}
-    for notebook, own in claims_frame.groupby("notebook", sort=True):
+    for notebook, of_notebook in claims_frame.groupby("notebook", sort=True):
         labels.append(notebook)
-        for claim in own.drop_duplicates("claim").itertuples():
-            places[claim.claim] = len(labels)
-            labels.append(fill(claim.statement, 72))
+        for claim, own in of_notebook.groupby("claim", sort=False):
+            settings = sorted({_setting(profile) for profile in own["profile"]})
+            for number, setting in enumerate(settings):
+                places[claim, setting] = len(labels)
+                label = "" if number else fill(own["statement"].iloc[0], 72)
+                named = setting.replace("_", " ")
+                labels.append("\n".join(filter(None, (label, named))))
     return labels, places
 
 
