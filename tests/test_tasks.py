@@ -51,6 +51,19 @@ def test_a_mirror_serves_the_hubs_ids(mirror):
     assert load_task("ho_coin_flip", "train")[0].index == 4
 
 
+def test_a_split_by_template_is_another_of_the_same_questions(mirror):
+    splits = {"split": "train", "template_split": "train"}
+    rows = [{"index": i, "question": f"q{i}", "answer": i, **splits} for i in range(2)]
+    rows[1]["template_split"] = "test"
+    write(mirror.parent / "tasks/multiarith.jsonl", rows)
+    assert len(load_task("ho_multiarith", "train")) == 2
+    assert [e.index for e in load_task("ho_multiarith", "train_by_template")] == [0]
+    [example] = load_task("ho_multiarith", "test_by_template")
+    assert (example.index, example.split) == (1, "test_by_template")
+    write(mirror.parent / "tasks/coin_flip.jsonl", [rows[0] | {"template_split": None}])
+    assert load_task("ho_coin_flip", "train_by_template") == []
+
+
 def test_choices_are_laid_out_as_the_teacher_was_asked_them(mirror):
     lead, listed = "Who has the\nWhich choice is true? Answer choices:", "(A) x, (B) y."
     row = {"index": 0, "question": f"{lead} {listed}", "answer": "B", "split": "train"}

@@ -12,6 +12,7 @@ from cotnb.errors import UserError
 from cotnb.paths import named_folder
 from cotnb.tasks.example import Example
 
+BY_TEMPLATE = "_by_template"  # ends the name of a split that keeps templates apart
 HO_ET_AL_TASKS = {
     "multiarith": "number",
     "date_understanding": "choice",
@@ -21,11 +22,12 @@ HO_ET_AL_TASKS = {
 }
 
 
-def load_ho_et_al(name: str, split: str, by_template: bool = False) -> list[Example]:
-    """One split, "train" or "test", of a task of Ho et al. 2022.
+def load_ho_et_al(name: str, split: str) -> list[Example]:
+    """One split of a task of Ho et al. 2022: "train" or "test".
 
-    name: a key of HO_ET_AL_TASKS. by_template: take the split that keeps templates
-    apart. The folder is COTNB_TASK_FILES, or `tasks` beside the mirror's folder.
+    name: a key of HO_ET_AL_TASKS. "train_by_template" and "test_by_template", which
+    MultiArith and dates have, keep templates apart: it is another split of the same
+    questions. The folder is COTNB_TASK_FILES, or `tasks` beside the mirror's folder.
     Questions are laid out as text-davinci-002 was asked them (Kojima et al. 2022), so
     that its rationales are found by them; but dates it was asked with the choices in
     another order, for which `teacher_rationales` changes its letters.
@@ -35,9 +37,10 @@ def load_ho_et_al(name: str, split: str, by_template: bool = False) -> list[Exam
         raise UserError(
             f"{path}: not there; set COTNB_TASK_FILES to the folder with {name}.jsonl"
         )
-    field = "template_split" if by_template else "split"
+    part = split.removesuffix(BY_TEMPLATE)
+    field = "split" if part == split else "template_split"
     return [
-        _example(name, split, row) for row in _rows(path, field) if row[field] == split
+        _example(name, split, row) for row in _rows(path, field) if row[field] == part
     ]
 
 
