@@ -19,7 +19,7 @@ from cotnb.rationales import (
     match,
     match_by_style,
 )
-from cotnb.rationales.lettered_choices import reletter
+from cotnb.rationales.aligned_questions import align_questions
 from cotnb.rationales.record import Rationale
 from cotnb.tasks import Example, load_task
 from cotnb.tasks.verifier import verify
@@ -198,10 +198,21 @@ def test_letters_follow_choices_that_stand_in_another_order():
     theirs = "What day is it?  Answer Choices: (A) May 2 (B) May 1"
     example = Example("dates", "train", 0, ours, "A", "choice")
     told = Rationale(theirs, "It is not (A) but (B).", "B", "B", True, "ada", "plain")
-    [changed] = reletter([example], [told])
+    [changed] = align_questions([example], [told])
     assert changed.rationale == "It is not (B) but (A)."
     assert (changed.prediction, changed.answer, changed.correct) == ("A", "A", True)
     assert match([example], [changed]) == [(example, changed.rationale)]
     other = replace(told, question=theirs.replace("May 1", "May 3"))
     same = replace(told, question=ours)
-    assert reletter([example], [other, same]) == [other, same]
+    assert align_questions([example], [other, same]) == [other, same]
+
+
+def test_questions_are_the_same_in_other_punctuation_but_not_with_other_signs():
+    example = Example(
+        "sums", "train", 0, "Ann has 1 - 1 pens. How many?", "0", "number"
+    )
+    texts = ("Ann has 1 - 1 pens , how many", "Ann has 1 + 1 pens. How many?")
+    told = [Rationale(t, "None.", "0", "0", True, "ada", "plain") for t in texts]
+    same, other = align_questions([example], told)
+    assert match([example], [same]) == [(example, "None.")]
+    assert other == told[1] and not match([example], [other])

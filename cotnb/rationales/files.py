@@ -8,9 +8,9 @@ from pathlib import Path
 
 from cotnb.errors import UserError
 from cotnb.paths import named_folder
+from cotnb.rationales.aligned_questions import align_questions
 from cotnb.rationales.filters import by_teacher
 from cotnb.rationales.generator import from_generator
-from cotnb.rationales.lettered_choices import reletter
 from cotnb.rationales.record import NEEDED, Rationale, read_row
 from cotnb.tasks.example import Example
 
@@ -31,13 +31,13 @@ def teacher_rationales(
 ) -> list[Rationale]:
     """A teacher's rationales for examples: of a file, or without one the exact ones.
 
-    Malformed lines of the file are told of in a line. Letters of choices mean what they
-    mean in the examples.
+    Malformed lines of the file are told of in a line. Questions are the examples'
+    own where they are the same, as `align_questions` finds.
     """
     if not rationale_file:
         return from_generator(examples)
     chosen = by_teacher(teacher_file(rationale_file), teacher, style)
-    return reletter(examples, chosen)
+    return align_questions(examples, chosen)
 
 
 def teacher_file(rationale_file: str) -> list[Rationale]:

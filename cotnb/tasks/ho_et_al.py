@@ -30,7 +30,7 @@ def load_ho_et_al(name: str, split: str) -> list[Example]:
     questions. The folder is COTNB_TASK_FILES, or `tasks` beside the mirror's folder.
     Questions are laid out as text-davinci-002 was asked them (Kojima et al. 2022), so
     that its rationales are found by them; but dates it was asked with the choices in
-    another order, for which `teacher_rationales` changes its letters.
+    another order, which `teacher_rationales` sets right.
     """
     path = _folder() / f"{name}.jsonl"
     if not path.is_file():

@@ -1,4 +1,8 @@
-"""Rationales of lettered questions whose choices stand in another order than ours."""
+"""Rationales whose questions are an example's in other punctuation or another order.
+
+Data sets go around in versions: one has lost a full stop, another lists a question's
+choices otherwise, and a teacher was asked what is not quite at hand.
+"""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -8,32 +12,41 @@ from cotnb.rationales.filters import plain
 from cotnb.rationales.record import Rationale
 from cotnb.tasks.example import Example
 
+# not what makes a number another, nor signs of arithmetic
+_PUNCTUATION = re.compile(r"[\s;:?!'\"\u2018\u2019]+|[.,](?!\d)|(?<!\d)[.,]")
 _LETTER = re.compile(r"\(([A-Z])\)")
 _CHOICE = re.compile(r"\(([A-Z])\)\s*(.+?)[,.]?\s*(?=\([A-Z]\)|$)")
 _LEAD = re.compile(r"(?:which choice is true ?\? )?answer choices:$")
 
 
-def reletter(
+def align_questions(
     examples: Sequence[Example], rationales: Iterable[Rationale]
 ) -> list[Rationale]:
-    """The rationales, with letters that mean what they mean in the examples.
+    """The rationales, with an example's own question where it is the same one.
 
-    Where an example has a rationale's question and choices, and the choices in another
-    order, the question becomes the example's and every letter in brackets the one that
-    stands for the same choice there. All others stay as they are.
+    It is where both differ in case, spacing and punctuation alone; and where an example
+    has a rationale's question and choices, the choices in another order: each letter in
+    brackets then becomes the one that stands for the same choice there. All other
+    rationales stay as they are.
     """
-    known, lettered = set(), {}
-    for example in examples:
-        known.add(plain(example.question))
-        if example.answer_type == "choice":
-            lettered[_key(example.question)] = example
-    changed = []
+    known = {plain(example.question) for example in examples}
+    bare = {_bare(example.question): example for example in examples}
+    lettered = {_key(e.question): e for e in examples if e.answer_type == "choice"}
+    aligned = []
     for r in rationales:
-        example = None
-        if lettered and plain(r.question) not in known:
-            example = lettered.get(_key(r.question))
-        changed.append(_as_in(example, r) if example else r)
-    return changed
+        if plain(r.question) in known:
+            aligned.append(r)
+        elif same := bare.get(_bare(r.question)):
+            aligned.append(replace(r, question=same.question))
+        elif lettered and (other := lettered.get(_key(r.question))):
+            aligned.append(_as_in(other, r))
+        else:
+            aligned.append(r)
+    return aligned
+
+
+def _bare(text: str) -> str:
+    return _PUNCTUATION.sub("", text).lower()
 
 
 def _key(question: str) -> tuple[str, frozenset[str]]:
