@@ -12,9 +12,11 @@ from cotnb.evaluation import Asking, ask, save_predictions, score
 from cotnb.formats import Pair, build_pair, draw_demonstrations, is_few_shot
 from cotnb.notebook_parameters import values
 from cotnb.paths import project_folder
+from cotnb.rationales import keep_correct, match, teacher_rationales
 from cotnb.results import Score, write_record
 from cotnb.students import Student
 from cotnb.tasks import Example, load_task
+from cotnb.tasks.ho_et_al import BY_TEMPLATE
 from cotnb.tasks.verifier import verify
 from cotnb.training import tunings_asked
 
@@ -95,6 +97,28 @@ def repeated(pairs: Sequence[Pair], count: int, seed: int) -> list[Pair]:
     while len(drawn) < count:
         drawn += rng.sample(pairs, len(pairs))
     return drawn[:count]
+
+
+def trials_of_splits(
+    task: str, rationale_file: str, teacher: str, style: str, seed: int
+) -> list[tuple[str, list[tuple[Example, str]], dict[str, list[Example]]]]:
+    """(condition, training pairs, test sets) of a task's two splits.
+
+    task: one of Ho et al. 2022 that is split at random and by template. Each split is
+    trained on and tested on its own, equally many right rationales in both, drawn with
+    `seed`. Raises UserError as `load_task` and `teacher_rationales` do.
+    """
+    trials = []
+    for condition, by in (("random_split", ""), ("template_split", BY_TEMPLATE)):
+        asked = load_task(task, f"train{by}")
+        taught = teacher_rationales(asked, rationale_file, teacher, style)
+        pairs = match(asked, keep_correct(taught))
+        trials.append((condition, pairs, load_test_sets(f"{task}:test{by}")))
+    fewest = min(len(pairs) for _, pairs, _ in trials)
+    return [
+        (condition, random.Random(seed).sample(pairs, fewest), tests)
+        for condition, pairs, tests in trials
+    ]
 
 
 def demonstration_pool(tasks: str, size: int = 300) -> list[tuple[Example, str]]:

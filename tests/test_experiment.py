@@ -13,6 +13,7 @@ from cotnb.experiment import (
     general_pairs,
     repeated,
     take,
+    trials_of_splits,
 )
 from cotnb.formats import COT_INSTRUCTION, COT_TRIGGER, PROMPT_FORMATS, Pair
 from cotnb.large_models import find_gpt3_solutions, load_gpt3_solutions, wei_errors
@@ -123,3 +124,35 @@ def test_fewer_than_are_wanted_are_not_taken_for_as_many(solved):
     assert take(solved, 3) == solved[:3] and len(take(solved, 24)) == 24
     with pytest.raises(UserError, match="25 rationales wanted, 24 there"):
         take(solved, 25)
+
+
+def test_both_splits_of_a_task_get_equally_many_right_rationales(tmp_path, monkeypatch):
+    monkeypatch.setenv("COTNB_TASK_FILES", str(tmp_path))
+    parts = ["train"] * 5 + ["test"] * 3
+    rows = [
+        {"index": i, "question": f"{i} and 1?", "answer": i + 1, "split": part}
+        | {"template_split": other}
+        for i, (part, other) in enumerate(
+            zip(parts, parts[2:] + parts[:2], strict=True)
+        )
+    ]
+    (tmp_path / "multiarith.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    taught = [
+        {"question": r["question"], "rationale": "Sure.", "answer": str(r["answer"])}
+        | {"prediction": str(r["answer"]), "teacher": "ada", "style": "plain"}
+        for r in rows[:5]
+    ]
+    file = tmp_path / "taught.jsonl"
+    file.write_text("\n".join(map(json.dumps, taught)))
+    random, template = trials_of_splits("ho_multiarith", str(file), "ada", "plain", 0)
+    assert [name for name, *_ in (random, template)] == [
+        "random_split",
+        "template_split",
+    ]
+    assert [len(pairs) for _, pairs, _ in (random, template)] == [3, 3]
+    assert {e.split for e, _ in template[1]} == {"train_by_template"}
+    assert list(random[2]) == ["ho_multiarith"] and len(random[2]["ho_multiarith"]) == 3
+    [(label, tests)] = template[2].items()
+    assert (label, len(tests)) == ("ho_multiarith_by_template", 3)
+    again = trials_of_splits("ho_multiarith", str(file), "ada", "plain", 1)
+    assert again[0][1] != random[1]
