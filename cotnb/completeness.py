@@ -9,6 +9,7 @@ import pandas as pd
 from cotnb.claims import COLUMNS as CLAIM_COLUMNS
 from cotnb.claims import Claim
 from cotnb.grid import Run, expand
+from cotnb.ladder.cards import read_cards
 from cotnb.profiles import DRAFTS, Profile
 from cotnb.results import COLUMNS as SCORE_COLUMNS
 from cotnb.results import completeness, outcomes_frame, sift_records
@@ -82,6 +83,7 @@ def check_profile(
         "settings are others, so delete it or run the grid again"
         for run in strangers
     ]
+    faults += _weights_faults(records, name)
     faults += _table_faults(results, name, records, contrasts)
     missing = pd.DataFrame(gaps, columns=list(COLUMNS))
     return Check(name, runs, done, missing, faults)
@@ -122,6 +124,18 @@ def _missing(stem, setting, members, conditions) -> list[tuple]:
     if not conditions:
         pairs = [("", seed) for seed in seeds if seed not in done]
     return [(stem, setting, *pair, pair[1] not in done) for pair in pairs]
+
+
+def _weights_faults(records: list[dict], name: str) -> list[str]:
+    """Records of ladder students whose weights have been made anew since."""
+    committed = {card["student"]: card["fingerprint"] for card in read_cards()}
+    return [
+        f"results/{name}/records/{one['run']}.json: of other weights of {student} than "
+        "are committed; delete it and run the grid again"
+        for one in records
+        for student, fingerprint in one["extra"].get("students", {}).items()
+        if committed.get(student, fingerprint) != fingerprint
+    ]
 
 
 def _table_faults(

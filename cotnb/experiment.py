@@ -14,7 +14,7 @@ from cotnb.notebook_parameters import values
 from cotnb.paths import project_folder
 from cotnb.rationales import keep_correct, match, teacher_rationales
 from cotnb.results import Score, write_record
-from cotnb.students import Student
+from cotnb.students import Student, students_loaded
 from cotnb.tasks import Example, load_task
 from cotnb.tasks.ho_et_al import BY_TEMPLATE
 from cotnb.tasks.verifier import verify
@@ -226,5 +226,9 @@ def record_run(
         seed=names["seed"],
         scores=scores,
         started=started,
-        extra={"tunings": tunings_asked(), **(extra or {})},
+        extra={
+            "students": students_loaded(),
+            "tunings": tunings_asked(),
+            **(extra or {}),
+        },
     )

