@@ -6,7 +6,6 @@ then, on dev questions; the card says what the finished one can, on test questio
 
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, replace
 from functools import lru_cache
 from pathlib import Path
@@ -18,6 +17,7 @@ from transformers import PreTrainedTokenizerBase, TrainerCallback
 from cotnb.batching import Encoded, encode_pairs
 from cotnb.errors import UserError
 from cotnb.evaluation import Asking, ask
+from cotnb.experiment import demonstration_pool
 from cotnb.ladder import handover
 from cotnb.ladder.cards import CARD
 from cotnb.ladder.mixture import SHARD, draw_shard
@@ -27,7 +27,7 @@ from cotnb.paths import cache_folder
 from cotnb.processes import is_main, locked, wait_for_all
 from cotnb.recipes import Recipe
 from cotnb.students import Student, default_device, open_student
-from cotnb.tasks import Example, load_task
+from cotnb.tasks import load_task
 from cotnb.tasks.micro_bbh import MICRO_BBH
 from cotnb.training import DONE, build_trainer, train_into, work_folder
 
@@ -59,6 +59,9 @@ ASKED = {
     "multi-step, zero-shot CoT": ("micro_world_multi_step", "zero_shot_cot"),
     "multi-step, few-shot CoT": ("micro_world_multi_step", "few_shot_cot"),
 }
+
+
+_pool = lru_cache(demonstration_pool)
 
 
 class Shards(Dataset):
@@ -180,12 +183,6 @@ def _planned(name: str, pairs: int, recipe: Recipe | None) -> tuple[Path, Recipe
         raise UserError(f"{pairs} pairs: expected {recipe.batch_size} or more")
     folder = cache_folder() / "ladder" / f"{name}-{_hash(name, pairs, recipe)}"
     return folder, recipe
-
-
-@lru_cache
-def _pool(task: str) -> Sequence[tuple[Example, str]]:
-    """Training examples that few-shot prompts draw from."""
-    return [(example, example.rationale) for example in load_task(task, "train", 300)]
 
 
 def _pretrain_into(folder: Path, name: str, pairs: int, recipe: Recipe) -> None:
