@@ -18,7 +18,7 @@ from cotnb.plots import (
     error_kinds,
     recipe_yields,
 )
-from cotnb.results import outcomes_frame, split_by_part
+from cotnb.results import errors_by_size, outcomes_frame, split_by_part
 from cotnb.tasks.micro_bbh import MICRO_BBH
 
 MIDDLE = "ladder-3M"  # of the ladder, where a figure is not about size
@@ -85,27 +85,6 @@ def _answers(followed: bool) -> Rows:
     return lambda scores: scores[scores["task"].str.endswith("_followed") == followed]
 
 
-def _errors_by_size(records: list[dict]) -> pd.DataFrame:
-    """Mean over seeds of each student's kinds of error, the smallest student first.
-
-    Below them what the records say of large models.
-    """
-    rows = [
-        record["extra"]["error_shares"]
-        | {"student": record["scores"][0].student}
-        | {"parameters": record["scores"][0].parameters}
-        for record in records
-        if record["scores"] and "error_shares" in record["extra"]
-    ]
-    if not rows:
-        return pd.DataFrame()
-    mean = pd.DataFrame(rows).fillna(0.0).groupby(["parameters", "student"]).mean()
-    large = {}
-    for record in records:
-        large |= record["extra"].get("large_error_shares", {})
-    return pd.concat([mean.droplevel("parameters"), pd.DataFrame(large).T]).fillna(0.0)
-
-
 def _flows(records: list[dict]) -> pd.DataFrame:
     """Mean over seeds of what became of flows, a row a tuning and way of asking."""
     kept = [
@@ -152,7 +131,7 @@ INSIGHTS = (
         FOUR,
         error_kinds,
         title="Kinds of error before tuning, by the student's size",
-        table=_errors_by_size,
+        table=errors_by_size,
     ),
     Insight(FIVE, FIVE, accuracy_by_size, "larger_students_gain_more", papers="all"),
     Insight(
@@ -160,7 +139,7 @@ INSIGHTS = (
         FIVE,
         error_kinds,
         title="Kinds of error after tuning on rationales, by the student's size",
-        table=_errors_by_size,
+        table=errors_by_size,
     ),
     Insight(
         SIX,

@@ -244,6 +244,28 @@ def split_by_part(outcomes: pd.DataFrame, parts: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
+def errors_by_size(records: list[dict]) -> pd.DataFrame:
+    """Mean over seeds of each student's kinds of error, the smallest student first.
+
+    records: of notebooks that keep `error_shares`; others are left out. Below the
+    students stand the large models that the records tell of. Values: shares, 0 to 1.
+    """
+    rows = [
+        record["extra"]["error_shares"]
+        | {"student": record["scores"][0].student}
+        | {"parameters": record["scores"][0].parameters}
+        for record in records
+        if record["scores"] and "error_shares" in record["extra"]
+    ]
+    if not rows:
+        return pd.DataFrame()
+    mean = pd.DataFrame(rows).fillna(0.0).groupby(["parameters", "student"]).mean()
+    large = {}
+    for record in records:
+        large |= record["extra"].get("large_error_shares", {})
+    return pd.concat([mean.droplevel("parameters"), pd.DataFrame(large).T]).fillna(0.0)
+
+
 def pool_seeds(frame: pd.DataFrame) -> pd.DataFrame:
     """A tidy table's last steps, one row over all seeds of a setting.
 

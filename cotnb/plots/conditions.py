@@ -55,7 +55,9 @@ def accuracy_by_condition(
     height = len(lines) * (1.1 + 0.42 * len(rows)) + 0.19 * caption.count("\n") + 0.9
     with look():
         figure = Drawing(figsize=(WIDTH, height), layout="constrained")
-        grid = figure.subplots(len(lines), across, sharey=True, squeeze=False)
+        grid = figure.subplots(
+            len(lines), across, sharex=True, sharey=True, squeeze=False
+        )
         for axes, place in _placed(grid, lines):
             if place is None:
                 axes.set_visible(False)
@@ -63,12 +65,13 @@ def accuracy_by_condition(
             of_place = [_of(table, place) for table in (frame, pooled)]
             _draw_bars(axes, *of_place, rows)
             _set_title(axes, of_place[1], pooled["student"].nunique() > 1, across)
-            _set_reach(axes, of_place[1], across)
             axes.set_xlabel(label)
+            axes.tick_params(labelbottom=True)
             _draw_papers(axes, letters, place[1], rows)
         labels = [f"{STYLE[c].label}\nasked {FORMAT_LABELS[f]}" for c, f in rows]
         grid[0, 0].set_yticks(range(len(rows)), labels)
         grid[0, 0].set_ylim(len(rows) - 0.4, -0.6)
+        _set_reach(grid[0, 0], pooled, letters, across)
         frame_text(figure, title, caption)
     return figure
 
@@ -101,9 +104,15 @@ def _set_title(axes: Axes, pooled: pd.DataFrame, named: bool, across: int) -> No
     axes.set_title(text, fontsize=9 if across == ACROSS else None)
 
 
-def _set_reach(axes: Axes, pooled: pd.DataFrame, across: int) -> None:
-    """Room for the numbers beside the bars, and no tick above 100%."""
+def _set_reach(
+    axes: Axes, pooled: pd.DataFrame, letters: pd.DataFrame | None, across: int
+) -> None:
+    """One reach for all panels, which share it: room for the numbers beside the bars
+    and for the papers' diamonds, and no tick above 100%.
+    """
     right = 100 * pooled["ci_high"].max() * (1.05 + 0.12 * across) + 8
+    if letters is not None:
+        right = max(right, letters["value"].max() + 5)
     ticks = MaxNLocator(max(3, 7 - across), steps=[1, 2, 2.5, 5, 10]).tick_values(
         0, right
     )
@@ -160,9 +169,8 @@ def _draw_papers(axes: Axes, letters: pd.DataFrame | None, task: str, rows) -> N
     if letters is None:
         return
     for number in letters[letters["task"] == task].itertuples():
-        y = rows.index((number.condition, number.prompt_format)) - 0.33
+        y = rows.index((number.condition, number.prompt_format)) - 0.42
         draw_diamond(axes, number.value, y, number)
-        axes.set_xlim(right=max(axes.get_xlim()[1], number.value + 5))
 
 
 def _caption(pooled: pd.DataFrame, letters: pd.DataFrame | None) -> str:

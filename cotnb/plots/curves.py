@@ -6,6 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from cotnb.ladder.mixture import FIRST_SHARDS, SHARD
 from cotnb.plots.style import STYLE, WIDTH, Drawing, frame_text, look
 
 # of the rows of a curve, in their order: colour, marker, dashes
@@ -18,6 +19,7 @@ PRETRAINING_LINES = (
     ("#D55E00", "v", "dotted"),
     ("#CC79A7", "P", "dashed"),
 )
+WHOLE_MIXTURE = FIRST_SHARDS * SHARD  # pairs of the first stages
 
 
 def learning_curve(
@@ -64,12 +66,13 @@ def pretraining_curve(
 ) -> Figure:
     """Accuracy on dev questions over the pairs that were read, a panel a student.
 
+    A vertical line marks where the first stages end and the whole mixture begins.
     cards: `card.json` of several students, or notes of `pretraining_note` with a
     "student" and "parameters".
     """
     cards = list(cards)
     with look():
-        figure = Drawing(figsize=(WIDTH, 4.2), layout="constrained")
+        figure = Drawing(figsize=(WIDTH, 4.4), layout="constrained")
         panels = figure.subplots(1, len(cards), sharey=True, squeeze=False)[0]
         for axes, card in zip(panels, cards, strict=True):
             curve = pd.DataFrame(card["curve"])
@@ -88,12 +91,27 @@ def pretraining_curve(
                 )
             axes.set_title(f"{card['student']}\n{card['parameters']:,} weights")
             axes.set_xlabel("million pairs read")
+            if curve["pairs"].max() > WHOLE_MIXTURE:
+                axes.axvline(WHOLE_MIXTURE / 1e6, color="#999999", linewidth=1)
             axes.set_ylim(-3, 103)
             axes.yaxis.set_major_formatter(PercentFormatter(decimals=0))
         panels[0].set_ylabel("accuracy on dev questions")
         handles, labels = panels[0].get_legend_handles_labels()
+        asked = ", ".join(map(str, sorted({n for card in cards for n in _asked(card)})))
         figure.legend(
-            handles, labels, loc="outside lower center", ncols=3, frameon=False
+            handles,
+            labels,
+            loc="outside lower left",
+            ncols=3,
+            frameon=False,
+            title=f"n: {asked} dev questions a point. Vertical line: the first stages, "
+            "without word problems, end; the whole mixture begins.",
+            title_fontproperties={"size": 8.5},
+            alignment="left",
         )
         frame_text(figure, title, "")
     return figure
+
+
+def _asked(card: dict) -> set[int]:
+    return {row["n"] for row in card["curve"]}

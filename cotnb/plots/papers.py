@@ -56,7 +56,9 @@ def draw_diamond(
     """One of the papers' numbers, a row of `lettered`, with its letter in it."""
     light = sum(c * w for c, w in zip(to_rgb(colour), LUMINANCE, strict=True)) > 0.5
     if number.unverified and light:  # a rim, as its edge alone is weak
-        axes.plot(x, y, "D", color="black", markersize=size + 2, zorder=5)
+        axes.plot(
+            x, y, "D", color="black", markersize=size + 2, zorder=5, clip_on=False
+        )
     axes.plot(
         x,
         y,
@@ -66,6 +68,7 @@ def draw_diamond(
         markeredgewidth=1.6 if number.unverified else 0.8,
         markersize=size,
         zorder=5,
+        clip_on=False,
     )
     axes.text(
         x,
