@@ -27,6 +27,7 @@ COLUMNS = (
     "estimate",
     "ci_low",
     "ci_high",
+    "per",
     "seeds",
     "n",
     "verdict",
@@ -72,7 +73,8 @@ class Claim:
 
     The contrast is the sum of weight x accuracy over `terms`, within scores of
     `notebook`; `profiles` says for each profile on which task. paper: as
-    results/papers.csv names it, or `NO_PAPER`.
+    results/papers.csv names it, or `NO_PAPER`. per: where the weights make a slope,
+    what it is per, such as "step".
     """
 
     __pydantic_config__ = STRICT
@@ -84,6 +86,7 @@ class Claim:
     expected: Literal["positive", "negative"]
     terms: Annotated[tuple[Term, ...], Field(min_length=1)]
     profiles: dict[str, Selection]
+    per: str = ""
 
 
 @dataclass(frozen=True)
@@ -129,7 +132,8 @@ def evaluate_claims(
 
     frame: `results.outcomes_frame` of one profile. estimate, ci_low and ci_high: the
     contrast as a difference of accuracies (0.1 is ten percentage points) with its 95%
-    hierarchical bootstrap interval; seeds: how many were paired; n: the questions.
+    hierarchical bootstrap interval, of a slope per what `per` says; seeds: how many
+    were paired; n: the questions.
     verdict: "reproduced" where the interval lies wholly on the expected side of 0,
     "contradicted" where wholly on the other, else "inconclusive"; "not run" where no
     seed has all scores. missing: what was expected and is not there.
@@ -147,7 +151,7 @@ def evaluate_claims(
             generator = np.random.default_rng(claim_seed)
             interval = bootstrap_sum(contrast.blocks, generator)
             verdict = decide_verdict(*interval[1:], claim.expected)
-        numbers = (*interval, contrast.seeds, contrast.n)
+        numbers = (*interval, claim.per, contrast.seeds, contrast.n)
         rows.append((*named, *numbers, verdict, contrast.missing))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -161,6 +165,18 @@ def decide_verdict(low: float, high: float, expected: str) -> str:
     else:
         return "inconclusive"
     return "reproduced" if side == expected else "contradicted"
+
+
+def in_points(claim) -> str:
+    """A contrast in percentage points with its interval and, of a slope, its unit.
+
+    claim: a row of `evaluate_claims`'s table that has an estimate.
+    """
+    estimate, low, high = (
+        100 * value for value in (claim.estimate, claim.ci_low, claim.ci_high)
+    )
+    per = f" per {claim.per}" if claim.per else ""
+    return f"{estimate:+.1f} [{low:+.1f}, {high:+.1f}]{per}"
 
 
 def _load_claim(path: Path, position: int, entry: object) -> Claim:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pandas as pd
 from PIL import Image
 
-from cotnb.claims import load_claims
+from cotnb.claims import COLUMNS as CLAIM_COLUMNS
+from cotnb.claims import in_points, load_claims
 from cotnb.errors import UserError
 from cotnb.figures import (
     Found,
@@ -44,7 +45,9 @@ def verdict_table(claims: pd.DataFrame) -> str:
             "claim": claim.statement,
             "paper": claim.paper,
             "expected": claim.expected,
-            "difference, points": _points(claim),
+            "difference, points": (
+                in_points(claim) if claim.verdict != "not run" else ""
+            ),
             "n": claim.n or "",
             "seeds": claim.seeds or "",
             "verdict": f"**{claim.verdict}**",
@@ -63,7 +66,8 @@ def verdict_lines(results: Path, profile: str) -> list[str]:
     return [
         f"{claim.verdict:13} {claim.claim}: "
         + (
-            f"{_points(claim)} points, 95% interval, seeds: {claim.seeds}, n: {claim.n}"
+            f"points: {in_points(claim)}, 95% interval, "
+            f"seeds: {claim.seeds}, n: {claim.n}"
             if claim.verdict != "not run"
             else f"missing {claim.missing}"
         )
@@ -219,7 +223,13 @@ def read_scores(results: Path, profile: str) -> pd.DataFrame:
 def read_claims(results: Path, profile: str) -> pd.DataFrame:
     """The verdicts results/<profile>/claims.csv; UserError where there are none."""
     claims = _read_csv(results, profile, "claims")
-    return claims.assign(missing=claims["missing"].fillna(""))
+    if absent := [name for name in CLAIM_COLUMNS if name not in claims]:
+        command = COMMAND.format(profile=profile)
+        raise UserError(
+            f"{results}/{profile}/claims.csv: no column {absent[0]}; make it with "
+            f"{command}"
+        )
+    return claims.fillna({"missing": "", "per": ""})
 
 
 def _read_csv(results: Path, profile: str, name: str) -> pd.DataFrame:
@@ -239,15 +249,6 @@ def read_papers(results: Path) -> pd.DataFrame | None:
 def as_markdown(table: pd.DataFrame) -> str:
     """A table as Markdown, numbers as they are spelt."""
     return table.to_markdown(index=False, disable_numparse=True)
-
-
-def _points(claim) -> str:
-    if claim.verdict == "not run":
-        return ""
-    estimate, low, high = (
-        100 * value for value in (claim.estimate, claim.ci_low, claim.ci_high)
-    )
-    return f"{estimate:+.1f} [{low:+.1f}, {high:+.1f}]"
 
 
 def short_commit(commit: str) -> str:

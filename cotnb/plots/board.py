@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from cotnb.claims import in_points
 from cotnb.plots.style import (
     EXPECTED_SIDE,
     VERDICT_COLOURS,
@@ -137,6 +138,6 @@ def _draw_claim(axes: Axes, y: int, claim, limit: float) -> None:
     axes.text(
         1.15 * limit, y - 0.27, claim.verdict, color=colour, weight="bold", **text
     )
-    numbers = f"{estimate:+.1f} [{low:+.1f}, {high:+.1f}]"
+    numbers = in_points(claim)
     details = f"{numbers}\nseeds {claim.seeds}, n {claim.n:,}"
     axes.text(1.15 * limit, y + 0.12, details, **text, linespacing=1.05)

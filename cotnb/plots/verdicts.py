@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from cotnb.claims import in_points
 from cotnb.plots.style import (
     EXPECTED_SIDE,
     VERDICT_COLOURS,
@@ -72,10 +73,7 @@ def _draw_claim(axes: Axes, y: int, claim, limit: float) -> None:
             capsize=4,
             linewidth=2,
         )
-        details = (
-            f"\n{estimate:+.1f} [{low:+.1f}, {high:+.1f}]\n"
-            f"seeds {claim.seeds}, n {claim.n}"
-        )
+        details = f"\n{in_points(claim)}\nseeds {claim.seeds}, n {claim.n}"
     axes.annotate(
         claim.verdict,
         (1, y),
