@@ -112,9 +112,9 @@ def test_frames_that_cannot_be_drawn_are_refused():
 
 def _claims():
     rows = [
-        ("positive", 0.12, 0.05, 0.2, 3, 300, "reproduced"),
-        ("negative", 0.12, 0.05, 0.2, 3, 300, "contradicted"),
-        ("positive", None, None, None, 0, 0, "not run"),
+        ("positive", 0.12, 0.05, 0.2, "", 3, 300, "reproduced"),
+        ("negative", 0.12, 0.05, 0.2, "step", 3, 300, "contradicted"),
+        ("positive", None, None, None, "", 0, 0, "not run"),
     ]
     table = [
         (f"claim_{i}", "08", f"Statement {i}", "ho2023", *row, "")
@@ -128,7 +128,8 @@ def test_the_board_keeps_every_claim_in_percentage_points():
     text = _texts(figure)
     for word in ("reproduced", "contradicted", "not run", "Statement 2"):
         assert word in text
-    assert "+12.0 [+5.0, +20.0]" in text and "seeds 3, n 300" in text
+    assert "+12.0 [+5.0, +20.0]\n" in text and "seeds 3, n 300" in text
+    assert "+12.0 [+5.0, +20.0] per step" in text
     assert _inside(figure)
 
 
