@@ -185,7 +185,7 @@ INSIGHTS = (
         accuracy_by_amount,
         "gain_goes_on_with_rationales",
         rows=lambda scores: _named(scores, "diverse_", "fewer_questions_"),
-        options={"label": "rationales a question"},
+        options={"label": "rationales per question"},
     ),
     Insight(
         f"{NINE}-detail",

@@ -139,7 +139,7 @@ def test_accuracy_by_amount_reads_it_from_the_condition():
     ]
     scores.append(_score("small", 9, condition="before_tuning", step=0))
     frame = tidy(_record(scores))
-    [axes] = _drawn(accuracy_by_amount(frame, "rationales a question")).axes
+    [axes] = _drawn(accuracy_by_amount(frame, "rationales per question")).axes
     lines = sorted(_points(axes).values())
     assert [[x for x, _ in line] for line in lines] == [[1, 4, 16]] * 2
     assert [line[-1][1] for line in lines] == pytest.approx([0, 60])

@@ -367,7 +367,7 @@ def test_the_report_says_all_that_was_asked_for(place):
     for words in (
         "few-shot CoT", "zero-shot answer-only", "micro_bbh", "0.0 to 27.8",
         "tuned on rationales, against tuned on answers alone", "tokens written",
-        "seconds a question", "**Got better: 0.**", "AutoModelForSeq2SeqLM",
+        "seconds per question", "**Got better: 0.**", "AutoModelForSeq2SeqLM",
     ):  # fmt: skip
         assert words in text, words
     assert all(x.seconds and min(x.seconds.values()) > 0 for x in found.examined)

@@ -53,7 +53,7 @@ def learning_curve(
             )
         if labelled:
             axes.legend(frameon=False)
-        axes.set(xlabel="optimiser step", ylabel="loss a target token (nats)")
+        axes.set(xlabel="optimiser step", ylabel="loss per target token (nats)")
         axes.set_ylim(bottom=0)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         frame_text(figure, title, "")
@@ -104,8 +104,8 @@ def pretraining_curve(
             loc="outside lower left",
             ncols=3,
             frameon=False,
-            title=f"n: {asked} dev questions a point. Vertical line: the first stages, "
-            "without word problems, end; the whole mixture begins.",
+            title=f"n: {asked} dev questions per point. Vertical line: the first "
+            "stages, without word problems, end; the whole mixture begins.",
             title_fontproperties={"size": 8.5},
             alignment="left",
         )

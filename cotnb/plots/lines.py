@@ -307,7 +307,7 @@ def _caption(pooled: pd.DataFrame, letters: pd.DataFrame) -> str:
     what = f"All: {only}. " if pooled["condition"].nunique() == 1 else ""
     text = (
         f"{what}Point: mean over seeds ({seeds}). Whisker: 95% interval, seeds and "
-        f"questions resampled. n: {span(pooled['n'])} questions a point."
+        f"questions resampled. n: {span(pooled['n'])} questions per point."
     )
     told = [text] if letters.empty else [text, f"{papers_caption(letters)}."]
     return "\n".join(fill(line, 135) for line in told)

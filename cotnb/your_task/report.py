@@ -206,7 +206,7 @@ def _costs(found: Findings) -> str:
             "student": STYLE[one.condition].label,
             "asked": FORMAT_LABELS[way],
             "tokens written a question": f"{one.tokens[way]:.1f}",
-            "seconds a question": f"{one.seconds[way]:.3f}",
+            "seconds per question": f"{one.seconds[way]:.3f}",
         }
         for one in found.examined
         for way in one.seconds
