@@ -18,7 +18,7 @@ from cotnb.students import Student
 
 LOOK_EVERY = 4  # tokens between two looks at which rows have ended
 JOIN = 8  # rows that join together: one prompt alone would read all weights for itself
-ROWS_BUCKET = 16  # rows leave in such numbers, so that shapes stay few
+ROWS_LEFT_BUCKET = 16  # rows leave in such numbers, so that shapes stay few
 ROOM = 32  # columns beyond those in use: so often are columns shifted
 NOT_WRITTEN = -1
 
@@ -148,7 +148,7 @@ class _Batch:
 
     def shrink(self) -> None:
         """Go on with fewer rows, where a whole bucket of slots is free."""
-        size = bucket_rows(int(self.alive.sum()), ROWS_BUCKET)
+        size = bucket_rows(int(self.alive.sum()), ROWS_LEFT_BUCKET)
         if not 0 < size < self.window.rows:
             return
         sources = size + np.flatnonzero(self.alive[size:])

@@ -2,19 +2,19 @@
 
 import json
 import logging
-import os
 import pickle
 import re
 import threading
 import uuid
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from cotnb.batch import FAILED, LATER, SKIPPED, Outcome, plain_line, run_one
+from cotnb.cores import share_cores, usable_cores
 from cotnb.errors import UserError
 from cotnb.files import write_whole
 from cotnb.grid import Run
@@ -34,7 +34,7 @@ class ThisMachine:
         self.stopped = threading.Event()
 
     def __enter__(self):
-        share_cores(os.cpu_count() or 1, self.jobs)
+        share_cores(usable_cores(), self.jobs)
         self.executor = ThreadPoolExecutor(self.jobs)
         return self
 
@@ -266,16 +266,3 @@ def _keep(outcome: Outcome) -> Outcome:
     except UserError as error:
         return replace(bare, state=FAILED, reason=str(error))
     return bare
-
-
-def share_cores(cores: int, runs: int, overruled: Mapping[str, str] = {}) -> None:
-    """What kernels inherit: plain progress lines, a share of the cores each.
-
-    cores: shared by so many runs at once. overruled: settings that nobody chose; any
-    other that is there already stays.
-    """
-    threads = str(max(1, cores // runs))
-    os.environ["COTNB_BATCH"] = "1"
-    for name in {"OMP_NUM_THREADS", *overruled}:
-        if os.environ.get(name, overruled.get(name)) == overruled.get(name):
-            os.environ[name] = threads

@@ -18,6 +18,8 @@ from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
 
+from cotnb.cores import usable_cores
+
 LONGEST_FOLDER = 80  # sockets lie in it, and systems allow their paths 104 bytes
 FORKED = "cotnb-forked"  # as pyproject.toml names ForkedProvisioner
 STARTED_ANEW = 2  # kernels of this process, before the others are forked
@@ -126,7 +128,7 @@ def _be_a_kernel(connection_file: str, env: dict, folder: str | None) -> None:
     os.environ.update(env)
     if folder:
         os.chdir(folder)
-    torch.set_num_threads(int(env.get("OMP_NUM_THREADS") or os.cpu_count() or 1))
+    torch.set_num_threads(int(env.get("OMP_NUM_THREADS") or usable_cores()))
     # the server outlives a killed batch while it has kernels, so it is no use to watch
     threading.Thread(target=_end_with_the_batch, daemon=True).start()
     parent = f"--IPKernelApp.parent_handle={os.getppid()}"

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import platform
 import time
 from collections.abc import Iterable, Sequence
@@ -18,6 +17,7 @@ import pandas as pd
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from cotnb.claims import evaluate_claims, load_claims
+from cotnb.cores import usable_cores
 from cotnb.errors import UserError
 from cotnb.files import current_commit, write_whole
 from cotnb.formats import PROMPT_FORMATS
@@ -335,7 +335,7 @@ def _device() -> str:
     import torch  # here, as reading results needs no torch and starts faster without
 
     name = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
-    return f"{name}, {os.cpu_count()} cores"
+    return f"{name}, {usable_cores()} cores"
 
 
 def _read_record(path: Path) -> dict:

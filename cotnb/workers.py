@@ -11,7 +11,8 @@ from distributed import Status, Worker, get_worker
 
 import cotnb
 from cotnb.batch import LOCK, Outcome, run_one
-from cotnb.executors import share_cores, tokens, without_outputs
+from cotnb.cores import share_cores
+from cotnb.executors import tokens, without_outputs
 from cotnb.files import current_commit
 from cotnb.grid import Run
 
