@@ -152,7 +152,7 @@ def test_rows_leave_a_batch_as_they_end(student, monkeypatch, sizes):
     """The last steps are done with few, and the texts are the same."""
     together = generate(student, PROMPTS, max_new_tokens=12)
     sizes.clear()
-    monkeypatch.setattr("cotnb.decoding.ROWS_BUCKET", 1)
+    monkeypatch.setattr("cotnb.decoding.ROWS_LEFT_BUCKET", 1)
     assert generate(student, PROMPTS, max_new_tokens=12) == together
     assert sizes[0] == len(PROMPTS) and sizes[-1] < len(PROMPTS)
 
@@ -231,7 +231,7 @@ def test_a_full_disk_is_one_line(tmp_path, monkeypatch, student):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("cotnb.results.os.replace", full)
+    monkeypatch.setattr("cotnb.files.os.replace", full)
     with pytest.raises(UserError, match="No space left on device"):
         save_predictions(tmp_path / "p.jsonl", [])
     assert not list(tmp_path.iterdir())
