@@ -89,7 +89,8 @@ def test_unverified_numbers_are_hollow_and_said_to_be():
     }
     assert diamonds == {5.7: "black", 90.0: "white"}
     assert "b: fu2023, base (hollow: from memory, unverified)" in _texts(figure)
-    assert max(axes.get_xlim()[1] for axes in figure.axes) > 90
+    [reach] = {axes.get_xlim()[1] for axes in figure.axes}  # one for all panels
+    assert reach > 90
 
 
 def test_students_stand_side_by_side_and_five_panels_in_two_lines():

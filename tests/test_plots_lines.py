@@ -224,3 +224,12 @@ def test_a_pretrainings_curve_has_a_line_for_all_that_is_asked():
     [axes] = _drawn(pretraining_curve([card])).axes
     assert len(axes.lines) == len(ASKED)
     assert list(axes.lines[0].get_ydata()) == pytest.approx([10, 20])
+
+
+def test_a_pretrainings_curve_marks_where_the_whole_mixture_begins():
+    asked = {"what": "looking up a letter", "accuracy": 0.5, "n": 10}
+    curve = [asked | {"step": k, "pairs": 200_000 * k} for k in (1, 2)]
+    card = {"student": "ladder-1M", "parameters": 10**6, "curve": curve}
+    [axes] = _drawn(pretraining_curve([card])).axes
+    [mark] = [line for line in axes.lines if line.get_label() != "looking up a letter"]
+    assert list(mark.get_xdata()) == pytest.approx([0.262144] * 2)

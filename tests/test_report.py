@@ -6,9 +6,11 @@ import pandas as pd
 import pytest
 
 from cotnb.claims import COLUMNS
+from cotnb.errors import UserError
 from cotnb.paths import project_folder
 from cotnb.report import (
     generate_results,
+    read_claims,
     save_figures,
     save_published_figures,
     stale_figures,
@@ -75,3 +77,11 @@ def test_claims_that_wait_are_counted_and_not_tabled(tmp_path):
     assert claims["statement"][1] in text
     waiting = (claims["verdict"] == "not run").sum()
     assert f"Not run yet, in whole or in part: {waiting} claims" in text
+
+
+def test_a_table_of_an_older_version_is_one_line(tmp_path):
+    (tmp_path / "mine").mkdir()
+    older = pd.DataFrame(columns=[name for name in COLUMNS if name != "per"])
+    older.to_csv(tmp_path / "mine" / "claims.csv", index=False)
+    with pytest.raises(UserError, match="no column per; make it with python"):
+        read_claims(tmp_path, "mine")
