@@ -31,7 +31,7 @@ output = ""  # a folder"""
 WORK = """import torch
 
 answer = torch.ones(64, 64).matmul(torch.ones(64, 64)).sum().item() + seed"""
-RECORD = """from cotnb.results import Score, write_record
+RECORD = """from cotnb.records import Score, write_record
 from pathlib import Path
 import time
 

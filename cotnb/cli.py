@@ -152,9 +152,9 @@ def aggregate(
 ) -> None:
     """Make scores.csv and claims.csv of a profile's records."""
     from cotnb.costs import tuning_costs
+    from cotnb.records import read_records
     from cotnb.report import save_published_figures, update_readme
     from cotnb.results import aggregate as make_tables
-    from cotnb.results import read_records
 
     tables = make_tables(results, profile, notebooks / "claims.yaml")
     for path in tables.values():

@@ -11,8 +11,9 @@ from cotnb.claims import Claim
 from cotnb.grid import Run, expand
 from cotnb.ladder.cards import read_cards
 from cotnb.profiles import DRAFTS, Profile
+from cotnb.records import sift_records
 from cotnb.results import COLUMNS as SCORE_COLUMNS
-from cotnb.results import completeness, outcomes_frame, sift_records
+from cotnb.results import completeness, outcomes_frame
 
 TABLES = {"scores.csv": SCORE_COLUMNS, "claims.csv": CLAIM_COLUMNS}
 SHOWN = 6  # conditions that a line names

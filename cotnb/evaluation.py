@@ -21,7 +21,7 @@ from cotnb.memory import keep_freed_memory
 from cotnb.paths import cache_folder
 from cotnb.progress import Progress
 from cotnb.rationales.record import Rationale
-from cotnb.results import Score
+from cotnb.records import Score
 from cotnb.students import Student
 from cotnb.tasks.example import Example
 

@@ -11,7 +11,8 @@ from cotnb.claims import COLUMNS as CLAIM_COLUMNS
 from cotnb.claims import Claim
 from cotnb.errors import UserError
 from cotnb.insights import INSIGHTS, Insight, insights_of
-from cotnb.results import COLUMNS, newest_scores, sift_records
+from cotnb.records import newest_scores, sift_records
+from cotnb.results import COLUMNS
 
 PAPER_STUDENTS = ("flan-t5-small", "flan-t5-base 250M")  # the nearest in size to ours
 

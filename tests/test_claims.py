@@ -8,7 +8,8 @@ import yaml
 from cotnb.claims import NO_PAPER, decide_verdict, evaluate_claims, load_claims
 from cotnb.errors import UserError
 from cotnb.paths import project_folder
-from cotnb.results import Score, outcomes_frame
+from cotnb.records import Score
+from cotnb.results import outcomes_frame
 
 NOTEBOOK = "08"
 CLAIM = {

@@ -20,7 +20,8 @@ from cotnb.plots import (
     verdict_board,
     verdicts_by_profile,
 )
-from cotnb.results import Score, tidy
+from cotnb.records import Score
+from cotnb.results import tidy
 
 PAPERS = pd.DataFrame(
     {

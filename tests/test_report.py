@@ -8,6 +8,7 @@ import pytest
 from cotnb.claims import COLUMNS
 from cotnb.errors import UserError
 from cotnb.paths import project_folder
+from cotnb.records import Score
 from cotnb.report import (
     generate_results,
     read_claims,
@@ -15,7 +16,7 @@ from cotnb.report import (
     save_published_figures,
     stale_figures,
 )
-from cotnb.results import Score, scores_frame
+from cotnb.results import scores_frame
 
 RESULTS = project_folder() / "results"
 

@@ -11,17 +11,9 @@ import pytest
 
 from cotnb.errors import UserError
 from cotnb.paths import project_folder
+from cotnb.records import Score, read_records, write_record
 from cotnb.report import is_current, update_readme
-from cotnb.results import (
-    COLUMNS,
-    Score,
-    aggregate,
-    completeness,
-    pool_seeds,
-    read_records,
-    tidy,
-    write_record,
-)
+from cotnb.results import COLUMNS, aggregate, completeness, pool_seeds, tidy
 from cotnb.statistics import wilson_interval
 
 CLAIMS = project_folder() / "notebooks" / "claims.yaml"

@@ -12,7 +12,7 @@ from cotnb.errors import UserError
 from cotnb.evaluation import Asking, Prediction, ask, generate, prompts_for, score
 from cotnb.experiment import build_pairs, measure, repeated
 from cotnb.formats import Pair, is_few_shot
-from cotnb.results import Score
+from cotnb.records import Score
 from cotnb.statistics import hierarchical_bootstrap
 from cotnb.students import Student
 from cotnb.tasks.example import Example
