@@ -7,7 +7,11 @@ from dataclasses import replace
 import pytest
 
 from cotnb.errors import UserError
-from cotnb.tasks.micro_coin_flip import load_micro_coin_flip, verify_coin_flip
+from cotnb.tasks.micro_coin_flip import (
+    load_micro_coin_flip,
+    tells_every_side,
+    verify_coin_flip,
+)
 from cotnb.tasks.micro_world import SPLITS, load_micro_world
 
 SIZE = 500
@@ -123,6 +127,21 @@ def test_verdicts_on_one_question(rationale, kind, answer_correct):
     verdict = verify_coin_flip(THREE, rationale)
     assert verdict.error_kind == kind
     assert verdict.answer_correct == answer_correct
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (f"{' '.join(THREE.steps)} The answer is yes.", True),
+        (f"{' '.join(THREE.steps)} The answer is no.", False),
+        (" ".join(THREE.steps), False),
+        (f"{' '.join(THREE.steps[1:])} The answer is yes.", False),
+        ("Ann: heads. Ben: heads. Max: heads. The answer is yes.", False),
+        ("The answer is yes.", False),
+    ],
+)
+def test_a_right_answer_counts_where_every_side_is_told_right(text, told):
+    assert tells_every_side(THREE, text) == told
 
 
 def test_wrong_use_is_one_clear_line():

@@ -7,14 +7,17 @@ from itertools import pairwise
 import pytest
 
 from cotnb.errors import UserError
-from cotnb.tasks.micro_templates import TEMPLATES
+from cotnb.tasks.micro_renumbered import load_renumbered
+from cotnb.tasks.micro_templates import OPERAND_WORDS, TEMPLATES
 from cotnb.tasks.micro_world import (
     AMBIGUOUS,
     SPLITS,
     load_micro_world,
+    split_of,
     split_words,
     vocabulary,
 )
+from cotnb.tasks.verifier import verify
 
 SIZE = 500
 EXAMPLES = {split: load_micro_world(split, SIZE) for split in SPLITS}
@@ -166,3 +169,37 @@ def test_a_wrong_argument_is_one_clear_line(arguments, said):
     with pytest.raises(UserError, match=said) as error:
         load_micro_world(*arguments)
     assert "\n" not in str(error.value)
+
+
+def test_copies_differ_in_numbers_alone():
+    examples = load_renumbered("train", 100, copies=4)
+    assert examples == load_renumbered("train", 100, copies=4)
+    assert [e.index for e in examples] == list(range(100))
+    assert len({e.question for e in examples}) == 100
+    worded = [re.sub(r"\d+", "#", e.question) for e in examples]
+    for begin in range(0, 100, 4):
+        assert len(set(worded[begin : begin + 4])) == 1
+    assert len(set(worded)) > 20
+
+
+def test_copies_are_exact():
+    """Each step is true, takes what the question says, and comes to the answer."""
+    for example in load_renumbered("train", 200, copies=4):
+        assert verify(example, example.rationale).error_kind is None
+        assert split_of(example.question) == "train"
+        assert example.rationale == " ".join(example.steps)
+        found = EQUATION.findall(example.rationale)
+        assert not AMBIGUOUS & {(int(a), op, int(b)) for a, op, b, _ in found}
+        said = set(split_words(example.question.lower())) & set(OPERAND_WORDS)
+        operands = {int(right) for _, _, right, _ in found}
+        assert {OPERAND_WORDS[word] for word in said} <= operands
+        # in the world no number is told that no step takes
+        numbers = set(re.findall(r"\d+", example.question))
+        assert numbers <= {n for left, _, right, _ in found for n in (left, right)}
+
+
+def test_copies_that_cannot_be_had_are_refused_in_a_line():
+    with pytest.raises(UserError, match="expected 1 or more"):
+        load_renumbered("train", 8, copies=0)
+    with pytest.raises(UserError, match="fewer copies"):
+        load_renumbered("train", 3000, copies=3000, steps=(1,))

@@ -107,7 +107,22 @@ def test_hidden_errors_are_right_answers_by_two_wrong_steps(voices):
         if r not in sound:
             false = [e for e in found.equations if not e.correct]
             assert found.error_kind == "wrong_calculation" and len(false) == 2
-            assert false[0].result in false[1].operands and false[0].result > 0
+            assert false[0].result in false[1].operands
+            assert 2 <= false[0].result <= 99
+
+
+@pytest.mark.parametrize("right", [0, 1, 9, 50, 95, 99])
+def test_a_wrong_answer_is_one_that_a_problem_might_have(right):
+    """No slip leaves 0 to 99, which would give the error away."""
+    asked = Example("sums", "train", 0, "How many?", str(right), "number")
+    asked = replace(asked, rationale=f"Counted, so 0 + {right} = {right}.")
+    taught = from_generator([asked] * 200, error_rate=1.0)
+    wrong = {int(r.prediction) for r in taught}
+    assert len(wrong) > 1 and right not in wrong and wrong <= set(range(100))
+    assert {abs(number - right) for number in wrong} == {1, 10}
+    beyond = replace(asked, answer="120", rationale="Counted, so 60 * 2 = 120.")
+    taught = from_generator([beyond] * 200, error_rate=1.0)
+    assert {int(r.prediction) for r in taught} == {110, 119, 121, 130}
 
 
 def test_hidden_errors_need_two_steps_and_leave_the_others_as_they_were():

@@ -9,7 +9,7 @@ import pytest
 from cotnb.errors import UserError
 from cotnb.paths import named_folder, project_folder
 from cotnb.rationales import keep_correct, match, teacher_rationales
-from cotnb.tasks import load_task, task_names
+from cotnb.tasks import load_task, task_list, task_names
 from cotnb.tasks.hub import BBH_ANSWER_TYPES, DEV_QUESTIONS
 
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "hub"
@@ -113,6 +113,17 @@ def test_malformed_rows_are_named(mirror):
     (mirror.parent / "tasks/coin_flip.jsonl").write_text('{"index": 1}\n')
     with pytest.raises(UserError, match=r"coin_flip\.jsonl, line 1: expected index"):
         load_task("ho_coin_flip", "test")
+
+
+def test_a_list_of_tasks_has_those_of_micro_bbh_one_by_one():
+    names = task_list("micro_world, micro_bbh, micro_triage", "web_of_lies, navigate")
+    assert (len(names), names[0], names[-1]) == (15, "micro_world", "micro_triage")
+    assert set(names) <= set(task_names()) - {"micro_bbh"}
+    assert not {"micro_bbh_web_of_lies", "micro_bbh_navigate"} & set(names)
+    assert task_list("svamp", "web_of_lies") == ["svamp"]
+    assert len(task_list("micro_bbh")) == 15
+    with pytest.raises(UserError, match="micro_bbh has no coin_flip"):
+        task_list("micro_bbh", "coin_flip")
 
 
 def test_gsm_symbolic_keeps_templates_and_questions_apart():

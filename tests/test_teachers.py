@@ -30,7 +30,7 @@ from cotnb.rationales.papers import (
 from cotnb.rationales.record import Rationale, read_reply
 from cotnb.rationales.teachers import Asked, Reply, Sampling
 from cotnb.rationales.tuned_teacher import tuned_teacher
-from cotnb.recipes import Recipe
+from cotnb.recipes import Recipe, recipe_hash
 from cotnb.students import load_student
 from cotnb.tasks import load_task
 
@@ -295,6 +295,22 @@ def test_a_tuned_teacher_has_learnt_to_be_asked_in_three_ways(monkeypatch):
     assert all("The answer is" in pair.target for pair in given["p"])
 
 
+def test_a_tuned_teacher_learns_no_format_that_it_is_not_asked_in(monkeypatch):
+    """Without few-shot prompts it is another teacher, of another name, and cheaper."""
+    given = []
+    monkeypatch.setattr(
+        tuned_teacher_module, "tune", lambda name, pairs, recipe: given.append(pairs)
+    )
+    solved = [(e, e.rationale) for e in load_task("micro_world", "train", 8)]
+    tuned_teacher("toy-t5", solved, Recipe())
+    tuned_teacher("toy-t5", solved, Recipe(), formats=["zero_shot_cot"])
+    whole, short = given
+    assert short == whole[:8]
+    assert recipe_hash("toy", short, Recipe()) != recipe_hash("toy", whole, Recipe())
+    with pytest.raises(UserError, match="prompt_format"):
+        tuned_teacher("toy-t5", solved, Recipe(), formats=["no_shot"])
+
+
 @pytest.mark.parametrize("name", ["toy-t5", "toy-llama"])
 def test_a_local_teacher_tells_its_likeliest_tokens(name):
     teacher = LocalTeacher(load_student(name))
@@ -396,6 +412,18 @@ def test_each_papers_recipe_asks_and_keeps_as_it_says(name, tmp_path):
         right = recipe.samples - 1
         assert told["wrong_step"] == pytest.approx(1 / right)
         assert told["distinct"] == pytest.approx(2 / right)
+
+
+def test_without_its_hint_a_recipe_is_the_same_and_is_asked_anew(tmp_path):
+    examples = load_task("micro_world", "train", 5)
+    pool = [(e, e.rationale) for e in load_task("micro_world", "train", 30)[5:]]
+    hinted, teacher = PAPER_RECIPES["magister2022"], Scripted(examples)
+    bare = hinted.without_hint()
+    assert replace(bare, name=hinted.name, hint=True) == hinted
+    for recipe in (hinted, bare):
+        sample_rationales(teacher, examples, recipe, tmp_path / "r.jsonl", pool=pool)
+    told = ["Hint:" in prompt for prompt in teacher.prompts]
+    assert told == [True] * 5 + [False] * 5
 
 
 @pytest.mark.parametrize(

@@ -17,13 +17,14 @@ from cotnb.errors import UserError
 from cotnb.plots import before_and_after
 from cotnb.rationales.teachers import Reply
 from cotnb.students import load_student
+from cotnb.tasks.micro_renumbered import load_renumbered
 from cotnb.your_task import flow
 from cotnb.your_task.answer_kinds import detect_kind, read_answer
 from cotnb.your_task.comparing import contrasts, training_pairs
 from cotnb.your_task.questions import check_enough, read_questions
 from cotnb.your_task.recommending import recommend
 from cotnb.your_task.report import better_and_worse, report_text
-from cotnb.your_task.splitting import split_questions, template_of
+from cotnb.your_task.splitting import WAYS, split_questions, template_of
 from cotnb.your_task.teaching import gather
 from cotnb.your_task.wishes import Wishes
 
@@ -201,6 +202,18 @@ def test_a_split_by_chance_says_what_leaks(tmp_path):
     split = split_questions(examples, way="random")
     assert split.leaked["same template"] == 1.0 and len(split.test) == 48
     assert any("LEAKAGE" in line for line in split.remarks())
+
+
+def test_copies_with_other_numbers_leak_by_chance_and_not_by_template(tmp_path):
+    lines = [
+        {"question": e.question, "answer": e.answer}
+        for e in load_renumbered("train", 120, copies=4)
+    ]
+    examples = read_questions(write(tmp_path / "q.jsonl", lines)).examples
+    splits = {way: split_questions(examples, way=way) for way in WAYS}
+    assert splits["template"].templates <= 30
+    assert splits["template"].leaked["same template"] == 0.0
+    assert splits["random"].leaked["same template"] > 0.8
 
 
 def test_a_split_is_the_same_for_the_same_questions(tmp_path):

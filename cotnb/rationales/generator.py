@@ -9,6 +9,7 @@ from cotnb.errors import UserError
 from cotnb.rationales.record import Rationale
 from cotnb.tasks.example import Example
 from cotnb.tasks.micro_voices import voiced
+from cotnb.tasks.micro_world import LARGEST
 
 SLIPS = (-10, -1, 1, 10)  # by how much a result is miscalculated
 _EQUATION = re.compile(r"(\d+) [-+*/] (\d+) = (\d+)")
@@ -25,7 +26,7 @@ def from_generator(
     """The generator itself as teacher: its exact solutions.
 
     error_rate: the share, 0 to 1, whose last result is miscalculated, so that the
-    answer is wrong too; for number answers. hidden_error_rate: of the others, the share
+    answer is wrong too; for whole numbers. hidden_error_rate: of the others, the share
     that come to the right answer by wrong steps: an earlier result is miscalculated,
     and the step that builds on it goes on from the wrong number to the right result.
     Teachers do so where they know or guess what is to come out; Ho et al. 2022 found
@@ -58,7 +59,7 @@ def _solve(
     error_rate, hidden_error_rate = rates
     prediction = example.answer
     if generator.random() < error_rate:
-        prediction = str(int(example.answer) + generator.choice(SLIPS))
+        prediction = str(_miscalculated(int(example.answer), generator))
         before, found, after = text.rpartition(example.answer)
         text = before + prediction + after if found else text
     elif hidden_error_rate and generator.random() < hidden_error_rate:
@@ -72,6 +73,18 @@ def _solve(
         teacher="generator",
         style="erring" if any(rates) else "exact",
     )
+
+
+def _miscalculated(result: int, generator: random.Random, least: int = 0) -> int:
+    """The result after a slip, which goes the other way where it would show.
+
+    It would where the right one cannot be: below `least`, or beyond the micro-world's
+    largest number. A right one that is there itself sets no bound.
+    """
+    slip = generator.choice(SLIPS)
+    wrong = result + slip
+    shows = wrong < least <= result or wrong > LARGEST >= result
+    return result - slip if shows else wrong
 
 
 def _with_slips_that_cancel(text: str, generator: random.Random) -> str:
@@ -90,7 +103,7 @@ def _with_slips_that_cancel(text: str, generator: random.Random) -> str:
         return text
     stated, carried = generator.choice(list(taken.items()))
     result = int(text[slice(*stated)])
-    wrong = result + generator.choice([slip for slip in SLIPS if result + slip > 0])
+    wrong = _miscalculated(result, generator, least=2)  # as every result midway
     for begin, end in (carried, stated):
         text = f"{text[:begin]}{wrong}{text[end:]}"
     return text

@@ -1,7 +1,7 @@
 """How four papers have a teacher write rationales, and what of it they keep."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cotnb.answers import stated
@@ -31,6 +31,10 @@ class PaperRecipe:
     temperature: float
     hint: bool = False
     distinct: bool = False
+
+    def without_hint(self) -> "PaperRecipe":
+        """The same with the answer not told: what a hint does is the difference."""
+        return replace(self, name=f"{self.name}, no hint", hint=False)
 
 
 # Samples and temperatures as the papers state them; Fu et al. state no temperature that

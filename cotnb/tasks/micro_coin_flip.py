@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from itertools import pairwise
 
+from cotnb.answers import extract_answer, is_correct
 from cotnb.errors import UserError
 from cotnb.tasks.example import Example
 from cotnb.tasks.micro_templates import PEOPLE
@@ -207,6 +208,18 @@ def verify_coin_flip(example: Example, rationale: str) -> CoinVerdict:
         answer_correct=bool(stated)
         and (list(stated.values())[-1] == asked) == (example.answer == "yes"),
     )
+
+
+def tells_every_side(example: Example, text: str) -> bool:
+    """Whether a text has every side of the coin right, and the right answer.
+
+    A yes or no alone, such as a guess, is not enough. Sides are read, and errors
+    raised, as by `verify_coin_flip`.
+    """
+    verdict = verify_coin_flip(example, text)
+    found = extract_answer(text, example.answer_type)
+    right = is_correct(found, example.answer, example.answer_type)
+    return right and verdict.error_kind is None
 
 
 def _sides_after(

@@ -51,6 +51,23 @@ def task_names() -> list[str]:
     return [*GENERATED, *STORED, *ho, *bbh]
 
 
+def task_list(text: str, left_out: str = "") -> list[str]:
+    """The tasks of "micro_world, micro_bbh", micro_bbh as the fifteen that it is.
+
+    left_out: those of micro_bbh that are not wanted: "web_of_lies, navigate".
+    Raises UserError where one of these is not micro_bbh's.
+    """
+    unwanted = _names(left_out)
+    if unknown := set(unwanted) - set(MICRO_BBH):
+        raise UserError(
+            f"left_out: micro_bbh has no {', '.join(sorted(unknown))}; "
+            f"it has {', '.join(MICRO_BBH)}"
+        )
+    parts = [f"micro_bbh_{task}" for task in MICRO_BBH if task not in unwanted]
+    of_each = [parts if name == "micro_bbh" else [name] for name in _names(text)]
+    return [name for names in of_each for name in names]
+
+
 def load_task(
     name: str, split: str, size: int | None = None, seed: int = 0
 ) -> list[Example]:
@@ -71,6 +88,10 @@ def load_task(
     if size is not None and size > len(examples):
         raise UserError(f"{name}: {split} has {len(examples)} questions, not {size}")
     return examples[:size]
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _stored(name: str, split: str) -> list[Example]:
