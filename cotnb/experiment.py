@@ -1,9 +1,10 @@
 """What every notebook does with students and test sets, in few lines."""
 
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import cycle
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,7 +14,7 @@ from cotnb.formats import Pair, build_pair, draw_demonstrations, is_few_shot
 from cotnb.notebook_parameters import values
 from cotnb.paths import project_folder
 from cotnb.rationales import keep_correct, match, teacher_rationales
-from cotnb.results import Score, write_record
+from cotnb.records import Score, write_record
 from cotnb.students import Student, students_loaded
 from cotnb.tasks import Example, load_task
 from cotnb.tasks.ho_et_al import BY_TEMPLATE
@@ -85,7 +86,7 @@ def take(solved: Sequence[T], count: int) -> Sequence[T]:
     return solved[:count]
 
 
-def repeated(pairs: Sequence[Pair], count: int, seed: int) -> list[Pair]:
+def repeated(pairs: Sequence[T], count: int, seed: int) -> list[T]:
     """`count` pairs: all of them in one order after another, the last one cut short.
 
     So that tunings on more and on fewer pairs take equally many optimiser steps.
@@ -99,15 +100,82 @@ def repeated(pairs: Sequence[Pair], count: int, seed: int) -> list[Pair]:
     return drawn[:count]
 
 
-def trials_of_splits(
-    task: str, rationale_file: str, teacher: str, style: str, seed: int
-) -> list[tuple[str, list[tuple[Example, str]], dict[str, list[Example]]]]:
-    """(condition, training pairs, test sets) of a task's two splits.
+def one_a_pass(
+    solved: Sequence[tuple[Example, str]], count: int, seed: int
+) -> list[tuple[Example, str]]:
+    """`count` (example, rationale) pairs: one of each question, pass after pass.
 
-    task: one of Ho et al. 2022 that is split at random and by template. Each split is
-    trained on and tested on its own, equally many right rationales in both, drawn with
-    `seed`. Raises UserError as `load_task` and `teacher_rationales` do.
+    A question's own rationales take turns, so that all questions weigh alike, however
+    many rationales they have. The last pass is cut short.
+    Raises UserError where there are none, and where passes are too few for the question
+    that has most to show all of its own.
     """
+    rng, by_question = random.Random(seed), defaultdict(list)
+    for pair in solved:
+        by_question[pair[0].id].append(pair)
+    passes = count // max(1, len(by_question))
+    most = max(map(len, by_question.values()), default=0)
+    if passes < most:
+        raise UserError(
+            f"{count} pairs are {passes} passes over {len(by_question)} questions, one "
+            f"of which has {most} rationales: tune for more steps, or draw fewer"
+        )
+    turns = [cycle(rng.sample(own, len(own))) for own in by_question.values()]
+    return [next(own) for own in repeated(turns, count, seed)]
+
+
+# a condition, its training pairs, the test sets that its student is asked
+Trial = tuple[str, list[tuple[Example, str]], dict[str, list[Example]]]
+
+
+def trials_of_templates(
+    task: str,
+    solved: Sequence[tuple[Example, str]],
+    tests: dict[str, list[Example]],
+    number: int,
+    seed: int,
+) -> list[Trial]:
+    """A generated task's two splits: some templates kept back from tuning, or none.
+
+    solved: (example, rationale) pairs of the task's training templates. Both students
+    get `number` pairs and are asked all of `tests`. Half of the second one's pairs are
+    new exact ones of split "test_ood", drawn with `seed`: no question of a test.
+    Raises UserError as `load_task` and `take` do.
+    """
+    tested = {example.question for asked in tests.values() for example in asked}
+    drawn = load_task(task, "test_ood", number, seed=seed)
+    others = [example for example in drawn if example.question not in tested]
+    half = number // 2
+    both = [
+        *take(solved, number - half),
+        *take(match(others, teacher_rationales(others)), half),
+    ]
+    return [
+        ("template_split", list(take(solved, number)), tests),
+        ("random_split", both, tests),
+    ]
+
+
+def trials_of_splits(
+    tasks: str, rationale_file: str, teacher: str, style: str, seed: int
+) -> list[Trial]:
+    """Each task's two splits, made by others: at random, and by template.
+
+    tasks: of Ho et al. 2022, such as "ho_multiarith, ho_date_understanding".
+    rationale_file: one of those that lie together, named after their tasks,
+    "multiarith.jsonl.gz". Each split is trained on and tested on its own, equally many
+    right rationales in both, drawn with `seed`. Raises UserError as `load_task` and
+    `teacher_rationales` do.
+    """
+    trials = []
+    for task in map(str.strip, tasks.split(",")):
+        own = f"{task.removeprefix('ho_')}.jsonl.gz"
+        file = str(Path(rationale_file).with_name(own))
+        trials += _trials_of_a_task(task, file, teacher, style, seed)
+    return trials
+
+
+def _trials_of_a_task(task, rationale_file, teacher, style, seed) -> list[Trial]:
     trials = []
     for condition, by in (("random_split", ""), ("template_split", BY_TEMPLATE)):
         asked = load_task(task, f"train{by}")

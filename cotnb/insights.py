@@ -101,12 +101,16 @@ def _flows(records: list[dict]) -> pd.DataFrame:
     )
 
 
-def _yields(records: list[dict]) -> pd.DataFrame:
-    """Mean over seeds of what a teacher's samples yield, told the answer and not."""
+def mean_yields(records: list[dict]) -> pd.DataFrame:
+    """Mean over seeds of what a teacher's samples yield, told the answer and not.
+
+    records: as `read_records` gives them; one without samples is left out. Returns a
+    row a way of asking, as `recipe_yields` draws them; none where there is nothing.
+    """
     kept = [
         pd.DataFrame(record["extra"]["yields"]).T.astype(float)
         for record in records
-        if record["scores"] and "yields" in record["extra"]
+        if record["scores"] and record["extra"].get("yields")
     ]
     if not kept:
         return pd.DataFrame()
@@ -185,7 +189,7 @@ INSIGHTS = (
         accuracy_by_amount,
         "gain_goes_on_with_rationales",
         rows=lambda scores: _named(scores, "diverse_", "fewer_questions_"),
-        options={"label": "rationales per question"},
+        options={"label": "rationales per question, at most"},
     ),
     Insight(
         f"{NINE}-detail",
@@ -201,7 +205,7 @@ INSIGHTS = (
         accuracy_by_amount,
         "more_questions_teach_more",
         rows=lambda scores: _named(scores, "right_", "with_wrong_"),
-        options={"label": "right rationales"},
+        options={"label": "rationales, right and wrong"},
     ),
     Insight(
         f"{TEN}-quality",
@@ -219,7 +223,7 @@ INSIGHTS = (
         "random_split_flatters",
         rows=lambda scores: _named(scores, "template_split", "random_split"),
     ),
-    Insight(f"{TEN}-yields", TEN, recipe_yields, "hint_yields_more", table=_yields),
+    Insight(f"{TEN}-yields", TEN, recipe_yields, "hint_yields_more", table=mean_yields),
     Insight(
         f"{TEN}-hint",
         TEN,
@@ -255,7 +259,7 @@ INSIGHTS = (
         f"{THIRTEEN}-answers",
         THIRTEEN,
         accuracy_by_condition,
-        "few_shot_tuning_answers_new_flows",
+        "new_flows_cost_answers",
         rows=_answers(followed=False),
         options={"label": "right answer"},
     ),

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from collections import Counter
 
 import pytest
 
@@ -11,9 +12,11 @@ from cotnb.experiment import (
     demonstration_pool,
     error_shares,
     general_pairs,
+    one_a_pass,
     repeated,
     take,
     trials_of_splits,
+    trials_of_templates,
 )
 from cotnb.formats import COT_INSTRUCTION, COT_TRIGGER, PROMPT_FORMATS, Pair
 from cotnb.large_models import find_gpt3_solutions, load_gpt3_solutions, wei_errors
@@ -120,6 +123,24 @@ def test_pairs_are_repeated_whole_orders_at_a_time():
         repeated([], 3, seed=0)
 
 
+def test_questions_weigh_alike_however_many_rationales_they_have(solved):
+    few, many = solved[0], solved[1][0]
+    pairs = [few, *((many, text) for text in "abc")]
+    drawn = one_a_pass(pairs, 13, seed=0)
+    assert drawn == one_a_pass(pairs, 13, seed=0) != one_a_pass(pairs, 13, seed=1)
+    for begin in range(0, 12, 2):
+        assert {example.id for example, _ in drawn[begin : begin + 2]} == {
+            few[0].id,
+            many.id,
+        }
+    assert Counter(drawn[:12]) == {few: 6} | {(many, text): 2 for text in "abc"}
+    assert Counter(one_a_pass(solved, 48, seed=0)) == dict.fromkeys(solved, 2)
+    with pytest.raises(UserError, match="5 pairs are 2 passes over 2 questions, one"):
+        one_a_pass(pairs, 5, seed=0)
+    with pytest.raises(UserError, match="no pairs to tune on"):
+        one_a_pass([], 5, seed=0)
+
+
 def test_fewer_than_are_wanted_are_not_taken_for_as_many(solved):
     assert take(solved, 3) == solved[:3] and len(take(solved, 24)) == 24
     with pytest.raises(UserError, match="25 rationales wanted, 24 there"):
@@ -142,9 +163,10 @@ def test_both_splits_of_a_task_get_equally_many_right_rationales(tmp_path, monke
         | {"prediction": str(r["answer"]), "teacher": "ada", "style": "plain"}
         for r in rows[:5]
     ]
-    file = tmp_path / "taught.jsonl"
-    file.write_text("\n".join(map(json.dumps, taught)))
-    random, template = trials_of_splits("ho_multiarith", str(file), "ada", "plain", 0)
+    with gzip.open(tmp_path / "multiarith.jsonl.gz", "wt") as file:
+        file.write("\n".join(map(json.dumps, taught)))
+    beside = str(tmp_path / "svamp.jsonl.gz")
+    random, template = trials_of_splits("ho_multiarith", beside, "ada", "plain", 0)
     assert [name for name, *_ in (random, template)] == [
         "random_split",
         "template_split",
@@ -154,5 +176,24 @@ def test_both_splits_of_a_task_get_equally_many_right_rationales(tmp_path, monke
     assert list(random[2]) == ["ho_multiarith"] and len(random[2]["ho_multiarith"]) == 3
     [(label, tests)] = template[2].items()
     assert (label, len(tests)) == ("ho_multiarith_by_template", 3)
-    again = trials_of_splits("ho_multiarith", str(file), "ada", "plain", 1)
-    assert again[0][1] != random[1]
+    several = "ho_multiarith, ho_multiarith"
+    again = trials_of_splits(several, beside, "ada", "plain", 1)
+    assert len(again) == 4 and again[0][1] != random[1]
+
+
+def test_a_generated_task_is_split_with_templates_kept_back_and_without():
+    task, seed = "micro_world_multi_step", 3
+    questions = load_task(task, "train", 40)
+    solved = match(questions, from_generator(questions))
+    # the very questions that the second student would be taught
+    tests = {task: load_task(task, "test", 5), "new": load_task(task, "test_ood", 5, 3)}
+    back, none = trials_of_templates(task, solved, tests, 21, seed)
+    assert [name for name, *_ in (back, none)] == ["template_split", "random_split"]
+    assert back[1] == solved[:21] and back[2] == none[2] == tests
+    assert none[1][:11] == solved[:11] and len(none[1]) == 21
+    assert {e.split for e, _ in none[1][11:]} == {"test_ood"}
+    assert all(rationale == e.rationale for e, rationale in none[1])
+    asked = {e.question for examples in tests.values() for e in examples}
+    assert not asked & {e.question for e, _ in none[1]}
+    with pytest.raises(UserError, match="41 rationales wanted, 40 there"):
+        trials_of_templates(task, solved, tests, 41, seed)

@@ -17,9 +17,11 @@ from cotnb.figures import (
     table_of,
     title_of,
 )
-from cotnb.insights import INSIGHTS, insights_of
+from cotnb.insights import INSIGHTS, insights_of, mean_yields
 from cotnb.paths import project_folder
-from cotnb.results import Score, scores_frame
+from cotnb.plots import STYLE
+from cotnb.records import Score
+from cotnb.results import scores_frame
 
 PROJECT = project_folder()
 CLAIMS = load_claims(PROJECT / "notebooks" / "claims.yaml")
@@ -130,3 +132,15 @@ def test_errors_are_of_records_the_smallest_student_first():
     assert list(table.index) == ["ladder-0.3M", "ladder-8M"]
     assert table.loc["ladder-0.3M", "right"] == pytest.approx(0.2)
     assert json.dumps(table["misread"].round(3).to_list()) == "[0.8, 0.1]"
+
+
+def test_yields_are_means_over_the_records_that_have_samples():
+    """A real student's grid has no hint, and must not spoil the ladder's mean."""
+    told = [{"hinted": {"right": share, "wrong_step": None}} for share in (0.2, 0.6)]
+    extras = [*({"yields": one} for one in told), {"yields": {}}, {}]
+    records = [{"scores": ["one"], "extra": extra} for extra in extras]
+    table = mean_yields(records)
+    assert list(table.index) == [STYLE["hinted"].label]
+    assert table["right"].to_list() == pytest.approx([0.4])
+    assert table["wrong_step"].isna().all()
+    assert mean_yields(records[2:]).empty
