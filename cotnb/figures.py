@@ -41,7 +41,8 @@ def read_found(results: Path, profiles: Sequence[str]) -> Found:
         for name in tables:
             path = results / profile / f"{name}.csv"
             if path.exists():
-                read[name].append(pd.read_csv(path).assign(profile=profile))
+                table = pd.read_csv(path).assign(profile=profile)
+                read[name].append(table.fillna({"missing": "", "per": ""}))
         records += newest_scores(sift_records(results / profile)[0])
     scores, claims = (_joined(own) for own in read.values())
     path = results / "papers.csv"

@@ -7,6 +7,7 @@ import pytest
 
 from cotnb.claims import COLUMNS
 from cotnb.errors import UserError
+from cotnb.figures import read_found
 from cotnb.paths import project_folder
 from cotnb.records import Score
 from cotnb.report import (
@@ -45,6 +46,11 @@ def test_a_kind_of_condition_that_is_not_there_has_no_figure(tmp_path):
 
 def test_the_committed_figures_are_current():
     assert stale_figures(RESULTS) == [], "run: python -m cotnb figures"
+
+
+def test_a_verdict_that_is_no_slope_says_per_nothing():
+    claims = read_found(RESULTS, ["tiny", "smol"]).claims
+    assert (claims["per"] == "").any() and not claims["per"].isna().any()
 
 
 @pytest.fixture
