@@ -33,6 +33,7 @@ COLUMNS = (
     "verdict",
     "missing",
 )
+NO_TEXT = {"missing": "", "per": ""}  # where a table that is read says NaN
 STRICT = ConfigDict(extra="forbid", strict=True)
 Step = Annotated[int, Field(ge=0)] | Literal["last"]
 

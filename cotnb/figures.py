@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from cotnb.claims import COLUMNS as CLAIM_COLUMNS
-from cotnb.claims import Claim
+from cotnb.claims import NO_TEXT, Claim
 from cotnb.errors import UserError
 from cotnb.insights import INSIGHTS, Insight, insights_of
 from cotnb.records import newest_scores, sift_records
@@ -42,7 +42,7 @@ def read_found(results: Path, profiles: Sequence[str]) -> Found:
             path = results / profile / f"{name}.csv"
             if path.exists():
                 table = pd.read_csv(path).assign(profile=profile)
-                read[name].append(table.fillna({"missing": "", "per": ""}))
+                read[name].append(table.fillna(NO_TEXT))
         records += newest_scores(sift_records(results / profile)[0])
     scores, claims = (_joined(own) for own in read.values())
     path = results / "papers.csv"

@@ -9,7 +9,7 @@ import pandas as pd
 from PIL import Image
 
 from cotnb.claims import COLUMNS as CLAIM_COLUMNS
-from cotnb.claims import in_points, load_claims
+from cotnb.claims import NO_TEXT, in_points, load_claims
 from cotnb.errors import UserError
 from cotnb.figures import (
     Found,
@@ -229,7 +229,7 @@ def read_claims(results: Path, profile: str) -> pd.DataFrame:
             f"{results}/{profile}/claims.csv: no column {absent[0]}; make it with "
             f"{command}"
         )
-    return claims.fillna({"missing": "", "per": ""})
+    return claims.fillna(NO_TEXT)
 
 
 def _read_csv(results: Path, profile: str, name: str) -> pd.DataFrame:
