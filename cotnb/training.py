@@ -21,6 +21,7 @@ from transformers import (
 )
 from transformers.activations import GELUTanh, NewGELUActivation
 from transformers.trainer_utils import get_last_checkpoint
+from transformers.utils import logging as transformers_logging
 
 from cotnb.batching import Encoded, encode_pairs, plan_batches
 from cotnb.errors import UserError
@@ -46,6 +47,8 @@ from cotnb.students import Student, default_device, load_student, tuned
 
 # peft asks for it under its old name
 warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+# two checkpoints within a second are told apart by their numbers, and it says so
+transformers_logging.get_logger("transformers.trainer_utils").setLevel("ERROR")
 
 CHECKPOINTS_A_TUNING = 4
 DONE = "tuning.json"

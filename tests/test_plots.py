@@ -62,6 +62,7 @@ def _inside(figure):
     FigureCanvasAgg(figure).draw()
     box = figure.bbox.padded(2)
     texts = [t for axes in figure.axes for t in axes.texts if t.get_text()]
+    texts += [axes._left_title for axes in figure.axes]
     texts += [figure._suptitle, figure._supxlabel]
     extents = [text.get_window_extent() for text in texts if text is not None]
     return all(
@@ -102,6 +103,17 @@ def test_students_stand_side_by_side_and_five_panels_in_two_lines():
     assert len({axes.get_subplotspec().rowspan.start for axes in figure.axes}) == 1
     third = other.assign(task="gsm8k")
     figure = accuracy_by_condition(pd.concat([_scores(), other, third]))
+    shown = [axes for axes in figure.axes if axes.get_visible()]
+    lines = [axes.get_subplotspec().rowspan.start for axes in shown]
+    assert lines == [0, 0, 0, 1, 1] and _inside(figure)
+
+
+def test_five_tasks_of_one_student_stand_three_and_two_with_all_of_their_titles():
+    coin = "micro_coin_flip"
+    tasks = (coin, f"{coin}_ood", f"{coin}_told", f"{coin}_ood_told", "micro_bbh")
+    one = _scores("math_mixed")
+    one = one[one["task"] == "svamp"]
+    figure = accuracy_by_condition(pd.concat(one.assign(task=task) for task in tasks))
     shown = [axes for axes in figure.axes if axes.get_visible()]
     lines = [axes.get_subplotspec().rowspan.start for axes in shown]
     assert lines == [0, 0, 0, 1, 1] and _inside(figure)

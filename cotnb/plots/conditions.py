@@ -1,6 +1,7 @@
 """Accuracy by how a student was tuned and how it is asked: a bar each."""
 
 from itertools import zip_longest
+from math import ceil
 from textwrap import fill
 
 import pandas as pd
@@ -24,7 +25,7 @@ from cotnb.plots.style import (
 )
 from cotnb.results import pool_seeds
 
-ACROSS = 4  # panels beside each other
+ACROSS = 4  # panels beside each other, at most
 
 
 def accuracy_by_condition(
@@ -83,7 +84,10 @@ def _lines(places: pd.DataFrame) -> list[list[tuple[str, str]]]:
         return [pairs]
     students = places["student"].unique()
     own = [[pair for pair in pairs if pair[0] == student] for student in students]
-    return [of[i : i + ACROSS] for of in own for i in range(0, len(of), ACROSS)]
+    # five stand three and two, not four and one
+    most = max(map(len, own))
+    across = ceil(most / ceil(most / ACROSS))
+    return [of[i : i + across] for of in own for i in range(0, len(of), across)]
 
 
 def _placed(grid, lines: list[list]):
