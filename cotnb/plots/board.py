@@ -135,9 +135,10 @@ def _draw_claim(axes: Axes, y: int, claim, limit: float) -> None:
         capsize=3,
         linewidth=1.5,
     )
+    numbers = fill(in_points(claim), 26)  # a slope's unit may need a line of its own
+    lines = [*numbers.split("\n"), f"seeds {claim.seeds}, n {claim.n:,}"]
+    above = 0.13 * len(lines)
     axes.text(
-        1.15 * limit, y - 0.27, claim.verdict, color=colour, weight="bold", **text
+        1.15 * limit, y - above, claim.verdict, color=colour, weight="bold", **text
     )
-    numbers = in_points(claim)
-    details = f"{numbers}\nseeds {claim.seeds}, n {claim.n:,}"
-    axes.text(1.15 * limit, y + 0.12, details, **text, linespacing=1.05)
+    axes.text(1.15 * limit, y + 0.12, "\n".join(lines), **text, linespacing=1.05)
