@@ -22,6 +22,7 @@ from cotnb.plots.style import (
     nothing_yet,
     span,
     task_label,
+    write_share,
 )
 from cotnb.results import pool_seeds
 
@@ -145,14 +146,7 @@ def _draw_bars(axes: Axes, scores: pd.DataFrame, pooled: pd.DataFrame, rows) -> 
             capsize=3,
             linewidth=1.2,
         )
-        axes.annotate(
-            f"{100 * bar.accuracy:.1f}%",
-            (100 * bar.ci_high, y),
-            xytext=(6, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=9,
-        )
+        write_share(axes, bar.accuracy, bar.ci_high, y)
     last = scores.sort_values("step").groupby(["condition", "prompt_format", "seed"])
     for one in last.tail(1).itertuples():
         y = rows.index((one.condition, one.prompt_format))

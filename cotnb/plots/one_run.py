@@ -18,6 +18,7 @@ from cotnb.plots.style import (
     look,
     nothing_yet,
     task_label,
+    write_share,
 )
 
 
@@ -84,14 +85,7 @@ def _draw(axes: Axes, rows: pd.DataFrame) -> None:
             markeredgecolor="black",
             markersize=8,
         )
-        axes.annotate(
-            f"{100 * row.accuracy:.1f}%",
-            (100 * row.ci_high, y),
-            xytext=(8, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=9,
-        )
+        write_share(axes, row.accuracy, row.ci_high, y)
     labels = [
         f"{STYLE[r.condition].label}, asked {FORMAT_LABELS[r.prompt_format]}"
         for r in rows.itertuples()

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import pandas as pd
 import seaborn as sns
 from matplotlib import rc_context
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cotnb.errors import UserError
@@ -174,6 +175,18 @@ def frame_text(figure: Figure, title: str, caption: str) -> None:
     figure.suptitle(wrapped, x=0.01, ha="left", fontsize=12, fontweight="bold")
     if caption:
         figure.supxlabel(caption, x=0.01, ha="left", fontsize=8.5, color="#444444")
+
+
+def write_share(axes: Axes, share: float, right_of: float, y: float) -> None:
+    """A share from 0 to 1 in per cent, beside its whisker's right end."""
+    axes.annotate(
+        f"{100 * share:.1f}%",
+        (100 * right_of, y),
+        xytext=(6, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=9,
+    )
 
 
 def task_label(task: str) -> str:
