@@ -1,5 +1,6 @@
 """Teaching notebooks: run in place, outputs kept, nothing of the machine in them."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import nbformat
@@ -70,8 +71,20 @@ def normalise(notebook: NotebookNode) -> NotebookNode:
         cell.id = f"cell-{number:02d}"
         if cell.cell_type == "code":
             cell.execution_count = None
-            cell.outputs = [o for o in map(_clean, cell.outputs) if o is not None]
+            cell.outputs = _joined(filter(None, map(_clean, cell.outputs)))
     return notebook
+
+
+def _joined(outputs: Iterable[NotebookNode]) -> list[NotebookNode]:
+    """The same outputs, what was printed in pieces in one: pieces vary by run."""
+    joined = []
+    for output in outputs:
+        last = joined[-1] if joined else output
+        if last is not output and last.output_type == output.output_type == "stream":
+            last.text += output.text
+        else:
+            joined.append(output)
+    return joined
 
 
 def _clean(output: NotebookNode) -> NotebookNode | None:
