@@ -16,46 +16,75 @@ MANY_SOLVED = 200  # so many are worth it, however many questions have none
 
 
 class Rule(NamedTuple):
-    """From how many on, what is recommended, and why."""
+    """From how many on, and each setting with its value and why."""
 
     fewest: int
-    settings: dict
-    reason: str
+    size: str
+    settings: dict[str, tuple]
+
+    def reasons(self) -> dict[str, str]:
+        return {n: f"{self.size}: {reason}" for n, (_, reason) in self.settings.items()}
+
+    def values(self) -> dict:
+        return {name: value for name, (value, _) in self.settings.items()}
 
 
 BY_QUESTIONS = (
     Rule(
         0,
-        {"method": "lora", "epochs": 12.0, "batch_size": 8},
-        "fewer than 300 questions: an adapter changes few weights and so forgets "
-        "little; small batches and many passes make steps enough",
+        "fewer than 300 questions",
+        {
+            "method": (
+                "lora",
+                "an adapter learns less and forgets less (Biderman et al. 2024)",
+            ),
+            "epochs": (12.0, "many passes make steps enough"),
+            "batch_size": (8, "small batches make steps enough"),
+        },
     ),
     Rule(
         300,
-        {"method": "full", "epochs": 6.0, "batch_size": 16},
-        "300 questions or more: enough to tune all weights",
+        "300 questions or more",
+        {
+            "method": ("full", "enough to tune all weights"),
+            "epochs": (6.0, "fewer passes make steps enough"),
+            "batch_size": (16, "larger batches make gradients less noisy"),
+        },
     ),
     Rule(
         2000,
-        {"method": "full", "epochs": 3.0, "batch_size": 32},
-        "2,000 questions or more: three passes, as is usual",
+        "2,000 questions or more",
+        {
+            "method": ("full", "enough to tune all weights"),
+            "epochs": (3.0, "three passes are usual"),
+            "batch_size": (32, "larger batches make gradients less noisy"),
+        },
     ),
     Rule(
         10_000,
-        {"method": "full", "epochs": 1.0, "batch_size": 64},
-        "10,000 questions or more: another new question teaches more than an old one "
-        "again",
+        "10,000 questions or more",
+        {
+            "method": ("full", "enough to tune all weights"),
+            "epochs": (1.0, "a new question teaches more than an old one again"),
+            "batch_size": (64, "larger batches make gradients less noisy"),
+        },
     ),
 )
 # by the student's weights
 BY_WEIGHTS = (
     Rule(
         0,
-        {"method": "full", "learning_rate": 1e-3},
-        "fewer than 20 million weights: an adapter would be half as large as the "
-        "student, and high rates do it no harm",
+        "fewer than 20 million weights",
+        {
+            "method": ("full", "an adapter would be half as large as the student"),
+            "learning_rate": (1e-3, "small students bear high rates"),
+        },
     ),
-    Rule(20_000_000, {"learning_rate": 1e-4}, "the usual rate for all weights"),
+    Rule(
+        20_000_000,
+        "20 million weights or more",
+        {"learning_rate": (1e-4, "the usual rate for all weights")},
+    ),
 )
 LORA_RATE, HIGHEST_RATE = 10, 1e-3
 LORA_REASON = (
@@ -143,8 +172,8 @@ def recommend(questions: int, solved: int, parameters: int, **stated) -> Plan:
     tuned_on = solved if settings["teach"] == "cot" else questions
     for table, size in ((BY_QUESTIONS, tuned_on), (BY_WEIGHTS, parameters)):
         rule = [rule for rule in table if rule.fewest <= size][-1]
-        settings |= rule.settings
-        reasons |= dict.fromkeys(rule.settings, rule.reason)
+        settings |= rule.values()
+        reasons |= rule.reasons()
     settings |= stated
     reasons |= dict.fromkeys(stated, "as stated")
     if settings["method"] == "lora" and "learning_rate" not in stated:
