@@ -96,11 +96,12 @@ def generate_results(results: Path) -> str:
         return "\n"
     found, claims = read_found(results, profiles), load_claims(CLAIMS)
     sections = [_section(results, profile) for profile in profiles]
-    pictures = [_picture(BOARD, "every claim by profile, with its verdict")] + [
+    pictures = [
         _picture(one.name, title_of(one, found, claims))
         for one in drawn_insights(found)
         if one.name == one.notebook
     ]
+    pictures.append(_picture(BOARD, "every claim by profile, with its verdict"))
     return "\n" + "\n".join([*sections, FIGURES_HEAD, "", *pictures])
 
 

@@ -148,6 +148,17 @@ def test_accuracy_by_amount_reads_it_from_the_condition():
     assert ticks == ["1", "4", "16"]
 
 
+@pytest.mark.parametrize(("right", "reach"), [(5, 15), (15, 30), (30, 100)])
+def test_an_axis_ends_early_where_all_is_near_the_floor(right, reach):
+    outcomes = "1" * right + "0" * (100 - right)
+    scores = [
+        Score("small", 1, f"diverse_{n}", 0, "math", "zero_shot_cot", 9, outcomes, "q")
+        for n in (1, 2)
+    ]
+    [axes] = accuracy_by_amount(tidy(_record(scores)), "rationales").axes
+    assert axes.get_ylim()[1] == pytest.approx(1.03 * reach)
+
+
 def test_many_panels_are_wrapped_and_empty_ones_hidden():
     scores = [_score("small", 5, f"task {x}", step=k) for x in LETTERS for k in (0, 9)]
     figure = _drawn(accuracy_by_checkpoint(tidy(_record(scores))))

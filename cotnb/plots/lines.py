@@ -37,6 +37,7 @@ from cotnb.plots.style import (
 )
 from cotnb.results import pool_seeds
 
+REACHES = (15, 30)  # per cent that an axis ends at where no point is higher
 DASHES = {
     "few_shot_cot": (0, (5, 1.5)),
     "zero_shot_cot": "solid",
@@ -192,6 +193,7 @@ def _draw(
     across = _across(len(panels))
     down = -(-len(panels) // across)
     by_asking = pooled["condition"].nunique() == 1
+    reach = _reach([*(100 * pooled["ci_high"]), *letters.get("value", [])])
     with look():
         figure = Drawing(figsize=(WIDTH, 1.9 + 2.5 * down), layout="constrained")
         grid = figure.subplots(down, across, sharey=True, squeeze=False).flat
@@ -203,6 +205,7 @@ def _draw(
             finish(axes, sorted({*rows[x], *theirs[x]}))
             axes.set_title(fill(panel, max(16, 84 // across)))
             axes.set_xlabel(label)
+            axes.set_ylim(-0.03 * reach, 1.03 * reach)
         for axes in list(grid):
             axes.set_visible(False)
         for axes in figure.axes[::across]:
@@ -220,6 +223,11 @@ def _draw(
         )
         frame_text(figure, title, "")
     return figure
+
+
+def _reach(points: Sequence[float]) -> int:
+    """Where the axis ends: at 100 per cent, or less where all is near the floor."""
+    return next((top for top in REACHES if max(points) < 0.9 * top), 100)
 
 
 def _across(panels: int) -> int:
@@ -252,7 +260,6 @@ def _draw_lines(axes: Axes, rows: pd.DataFrame, x: str, by_asking: bool) -> None
             elinewidth=1,
             capsize=2,
         )
-    axes.set_ylim(-3, 103)
     axes.yaxis.set_major_formatter(PercentFormatter(decimals=0))
 
 
