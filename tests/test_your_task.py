@@ -17,10 +17,11 @@ from cotnb.errors import UserError
 from cotnb.plots import before_and_after
 from cotnb.rationales.teachers import Reply
 from cotnb.students import load_student
+from cotnb.tasks import load_task
 from cotnb.tasks.micro_renumbered import load_renumbered
 from cotnb.your_task import flow
 from cotnb.your_task.answer_kinds import detect_kind, read_answer
-from cotnb.your_task.comparing import contrasts, training_pairs
+from cotnb.your_task.comparing import contrasts, training_pairs, with_general
 from cotnb.your_task.questions import check_enough, read_questions
 from cotnb.your_task.recommending import recommend
 from cotnb.your_task.report import better_and_worse, report_text
@@ -331,7 +332,7 @@ def test_what_is_recommended_follows_size_kind_and_wish():
     stated = recommend(100, 100, 135_000_000, method="full", epochs=2, teach=None)
     assert (stated.method, stated.epochs, stated.learning_rate) == ("full", 2, 1e-4)
     assert stated.reasons["epochs"] == "as stated" and set(stated.reasons) == {
-        "teach", "method", "epochs", "batch_size", "learning_rate",
+        "teach", "method", "epochs", "batch_size", "learning_rate", "replayed",
     }  # fmt: skip
     with pytest.raises(UserError, match="teach 'cot': 3 questions have a rationale"):
         recommend(100, 3, 1, teach="cot")
@@ -346,6 +347,17 @@ def test_answers_are_shown_as_often_as_rationales(tmp_path):
     assert len(pairs["cot"]) == len(pairs["answer_only"]) == 60
     assert len({pair.prompt for pair in pairs["answer_only"]}) == 20
     assert len(training_pairs(train, solved, "answer_only", 0)["answer_only"]) == 30
+
+
+def test_general_questions_come_on_top_as_a_share_of_all(tmp_path):
+    train = read_questions(write(tmp_path / "q.jsonl", rows(27))).examples
+    own = training_pairs(train, [(e, "So.") for e in train], "cot", seed=0)
+    mixed = with_general(own, 0.1, "micro_bbh", seed=0)
+    for condition, pairs in mixed.items():
+        assert pairs[:27] == own[condition] and len(pairs) == 30
+    tested = {e.question for e in load_task("micro_bbh", "test", 500)}
+    assert not any(q in pair.prompt for pair in mixed["cot"][27:] for q in tested)
+    assert with_general(own, 0.0, "no such task", seed=0) == own
 
 
 @pytest.fixture(scope="module")
@@ -423,6 +435,16 @@ def test_a_difference_is_paired_and_its_examples_are_told(place):
     assert (len(sides["better"]), len(sides["worse"])) == (0, 6)
 
 
+def test_the_report_says_what_keeps_general_ability_where_it_fell(place):
+    _, found, _ = place
+    assert "--replayed" not in report_text(found)  # it did not fall
+    fell = [replace(x, points=-9, low=-12, high=-6) for x in found.contrasts]
+    assert "`--replayed 0.1`" in report_text(replace(found, contrasts=fell))
+    replayed = replace(found, contrasts=fell, plan=replace(found.plan, replayed=0.1))
+    text = report_text(replayed)
+    assert "--replayed" not in text and "more is kept than of others" in text
+
+
 def test_called_again_it_neither_tunes_nor_asks(place, monkeypatch):
     folder, found, _ = place
 
@@ -444,7 +466,7 @@ def test_a_stopped_run_goes_on_with_what_the_teacher_wrote(
     teacher = Adder()
     teacher.name = "stopped-adder"
     monkeypatch.setattr(flow, "open_teacher", lambda name: teacher)
-    monkeypatch.setattr(flow, "recommend", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(flow, "training_pairs", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         flow.tune_your_task(path, wishes, tmp_path / "out", str)
     monkeypatch.undo()
@@ -511,6 +533,9 @@ def test_the_command_checks_and_no_more(tmp_path):
         (["{q}", "--student", "toy-t5", "--teacher", "m"], "no endpoint: set OPENAI"),
         (["{q}", "--student", "toy-t5", "--output", "{q}"], "this is a file"),
         (["{q}", "--student", "toy-t5", "--output", "{here}"], "holds other files"),
+        (["{q}", "--student", "toy-t5", "--epochs", "0"], "epochs=0.0: expected above"),
+        (["{q}", "--student", "toy-t5", "--replayed", "1"], "replayed 1.0: expected"),
+        (["{q}", "--replayed", "0.1", "--replayed-task", "x"], "no task 'x'; there"),
         (["{q}", "--epochs", "many"], "Invalid value for '--epochs'"),
     ],
 )

@@ -47,6 +47,12 @@ def tune(
     epochs: Annotated[float | None, typer.Option(help="passes over the data")] = None,
     batch_size: Annotated[int | None, typer.Option(help="pairs a step")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="its peak")] = None,
+    replayed: Annotated[
+        float | None, typer.Option(help="share of general data mixed in, such as 0.1")
+    ] = None,
+    replayed_task: Annotated[
+        str, typer.Option(help="whose training questions these are")
+    ] = "micro_bbh",
     precision: Annotated[str, typer.Option(help="of tuning: bf16 or fp32")] = "bf16",
     demonstrations: Annotated[
         int, typer.Option(min=0, help="in few-shot prompts; 0: none are asked")
@@ -77,6 +83,8 @@ def tune(
         epochs=epochs,
         batch_size=batch_size,
         learning_rate=learning_rate,
+        replayed=replayed,
+        replayed_task=replayed_task,
         precision=precision,
         demonstrations=demonstrations,
         general=general,

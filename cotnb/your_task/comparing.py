@@ -10,7 +10,7 @@ import numpy as np
 
 from cotnb.errors import UserError
 from cotnb.evaluation import Asking, Prediction, ask, generate, prompts_for, score
-from cotnb.experiment import build_pairs, measure, repeated
+from cotnb.experiment import build_pairs, general_pairs, measure, repeated
 from cotnb.formats import Pair, is_few_shot
 from cotnb.records import Score
 from cotnb.statistics import hierarchical_bootstrap
@@ -21,6 +21,7 @@ from cotnb.your_task.splitting import Split
 
 BEFORE = "before_tuning"
 DIRECT = "zero_shot_answer_only"
+GENERAL = "general ability"  # what contrasts of it begin with
 # how each student is asked; the untuned one in every way, as any may suit it best
 ASKED = {
     BEFORE: (DIRECT, "few_shot_answer_only", "zero_shot_cot", "few_shot_cot"),
@@ -128,6 +129,21 @@ def training_pairs(
     once = list({example.id: (example, "") for example, _ in solved}.values())
     answers = repeated(build_pairs(once, DIRECT), len(cot), seed)
     return {"cot": cot, "answer_only": answers}
+
+
+def with_general(
+    pairs: Mapping[str, Sequence[Pair]], share: float, task: str, seed: int
+) -> dict[str, list[Pair]]:
+    """Each tuning's pairs and general ones on top, so that these are `share` of all.
+
+    share: 0 to below 1. task: whose training questions they are, answered directly.
+    Raises UserError as `load_task` does.
+    """
+    mixed = {}
+    for condition, own in pairs.items():
+        count = round(len(own) * share / (1 - share))
+        mixed[condition] = [*own, *(general_pairs(count, seed, task) if count else [])]
+    return mixed
 
 
 def fitting(
@@ -241,7 +257,7 @@ def contrasts(examined: Sequence[Examined], teach: str) -> list[Contrast]:
         found.append(_contrast(name, tuned.score(few), tuned.score(main)))
     for one in tuned.scores:
         if one.task != TASK:
-            name = f"general ability ({one.task}), after against before"
+            name = f"{GENERAL} ({one.task}), after against before"
             found.append(_contrast(name, one, before.score(DIRECT, one.task)))
     return found
 

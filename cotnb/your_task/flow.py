@@ -9,6 +9,7 @@ from cotnb.evaluation import save_predictions
 from cotnb.experiment import load_test_sets
 from cotnb.rationales.teachers import Teacher
 from cotnb.students import Student, load_student
+from cotnb.tasks import load_task
 from cotnb.tasks.example import Example
 from cotnb.training import tune, tuning_history
 from cotnb.your_task.comparing import (
@@ -19,6 +20,7 @@ from cotnb.your_task.comparing import (
     examine,
     fitting,
     training_pairs,
+    with_general,
 )
 from cotnb.your_task.exporting import claim_folder, export_student
 from cotnb.your_task.recommending import Plan, advise, recommend
@@ -44,17 +46,22 @@ def tune_your_task(
     checked, split = check_and_split(path, wishes, say)
     general = _general(wishes)
     untuned = load_student(wishes.student)
+    # what is stated wrongly is refused here: as if all questions had a rationale
+    solved = len(split.train)
+    _recommend(split, solved, untuned, wishes).recipe(wishes.precision, wishes.seed)
     teacher = open_teacher(wishes.teacher) if wishes.teacher else None
     folder = claim_folder(Path(output), {"questions": str(path), **asdict(wishes)})
     save_split(split, folder)
     taught = _gather(checked.kind, split, teacher, wishes)
     save_rationales(taught, folder / "rationales.jsonl")
     tell(taught.remarks(), say)
-    plan = _recommend(split, taught, untuned, wishes)
+    plan = _recommend(split, taught.questions, untuned, wishes)
     tell([f"{r['setting']} {r['value']}: {r['reason']}" for r in plan.table()], say)
 
     recipe = plan.recipe(wishes.precision, wishes.seed)
-    pairs = training_pairs(split.train, taught.solved, plan.teach, wishes.seed)
+    own_pairs = training_pairs(split.train, taught.solved, plan.teach, wishes.seed)
+    replayed = (plan.replayed, wishes.replayed_task, wishes.seed)
+    pairs = with_general(own_pairs, *replayed)
     fits = fitting(untuned, pairs, recipe.max_length)
     told = (general, wishes.demonstrations, wishes.seed)
     exam = build_exam(split, taught.solved, fits.longest, *told)
@@ -96,16 +103,17 @@ def _gather(kind: str, split: Split, teacher: Teacher | None, wishes: Wishes) ->
     )
 
 
-def _recommend(split: Split, taught: Taught, student: Student, wishes: Wishes) -> Plan:
+def _recommend(split: Split, solved: int, student: Student, wishes: Wishes) -> Plan:
     return recommend(
         len(split.train),
-        taught.questions,
+        solved,
         student.parameters,
         teach=wishes.teach,
         method=wishes.method,
         epochs=wishes.epochs,
         batch_size=wishes.batch_size,
         learning_rate=wishes.learning_rate,
+        replayed=wishes.replayed,
     )
 
 
@@ -116,6 +124,9 @@ def _save_predictions(examined: Sequence[Examined], folder: Path) -> None:
 
 
 def _general(wishes: Wishes) -> dict[str, list[Example]]:
+    """Its test sets; that there is what is to be replayed is looked at as well."""
+    if wishes.replayed:
+        load_task(wishes.replayed_task, "train", 1)
     if not wishes.general:
         return {}
     if wishes.general_questions < 1:

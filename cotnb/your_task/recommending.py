@@ -92,6 +92,9 @@ LORA_REASON = (
     "without regret); 0.001 at most"
 )
 
+# a share of general data is the user's to choose, who knows what is to be kept
+NOT_REPLAYED = (0.0, "none unless stated; what a tenth keeps is shown in notebook 07")
+
 
 class Advice(NamedTuple):
     """How many rationales a question, for a kind of answer, and why."""
@@ -126,7 +129,9 @@ BY_KIND = {
 class Plan:
     """A recipe with a reason for every setting.
 
-    teach: one of TEACHINGS. The other settings are `Recipe`'s. reasons: by setting.
+    teach: one of TEACHINGS. replayed: the share of general questions, answered
+    directly, among what is tuned on, 0 to below 1. The other settings are `Recipe`'s.
+    reasons: by setting.
     """
 
     teach: str
@@ -134,6 +139,7 @@ class Plan:
     epochs: float
     batch_size: int
     learning_rate: float
+    replayed: float
     reasons: dict[str, str] = field(default_factory=dict)
 
     def recipe(self, precision: str, seed: int) -> Recipe:
@@ -165,7 +171,8 @@ def recommend(questions: int, solved: int, parameters: int, **stated) -> Plan:
 
     parameters: the student's weights. stated: settings of `Plan` that are taken as they
     are; None is not stated.
-    Raises UserError for a `teach` that is none or that lacks rationales.
+    Raises UserError for a `teach` that is none or that lacks rationales, and for a
+    share that is none.
     """
     stated = {name: value for name, value in stated.items() if value is not None}
     settings, reasons = _teach(questions, solved, stated)
@@ -174,6 +181,7 @@ def recommend(questions: int, solved: int, parameters: int, **stated) -> Plan:
         rule = [rule for rule in table if rule.fewest <= size][-1]
         settings |= rule.values()
         reasons |= rule.reasons()
+    settings["replayed"], reasons["replayed"] = NOT_REPLAYED
     settings |= stated
     reasons |= dict.fromkeys(stated, "as stated")
     if settings["method"] == "lora" and "learning_rate" not in stated:
@@ -181,6 +189,10 @@ def recommend(questions: int, solved: int, parameters: int, **stated) -> Plan:
             HIGHEST_RATE, LORA_RATE * settings["learning_rate"]
         )
         reasons["learning_rate"] = LORA_REASON
+    if not 0 <= settings["replayed"] < 1:
+        raise UserError(
+            f"replayed {settings['replayed']}: expected a share from 0 to below 1"
+        )
     return Plan(**settings, reasons=reasons)
 
 

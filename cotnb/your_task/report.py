@@ -17,6 +17,7 @@ from cotnb.students import Student, describe
 from cotnb.your_task.comparing import (
     ASKED,
     BEFORE,
+    GENERAL,
     Contrast,
     Examined,
     commonest_answer,
@@ -238,6 +239,16 @@ def _limits(found: Findings) -> Iterator[str]:
         yield (
             "Tuning on answers alone was given the questions that have a rationale, "
             "and as many steps; with all questions it may do better."
+        )
+    if found.plan.replayed:
+        yield (
+            "General questions were among what was tuned on: of the task that they are "
+            "of, more is kept than of others."
+        )
+    elif any(one.high < 0 for one in found.contrasts if one.name.startswith(GENERAL)):
+        yield (
+            "General ability fell, and nothing was done to keep it: `--replayed 0.1` "
+            "mixes general questions in, one in ten."
         )
     yield "The recipe is a rule of thumb, and nothing was tried to find a better one."
 

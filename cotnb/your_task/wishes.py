@@ -17,7 +17,8 @@ class Wishes:
     way of `splitting.WAYS`. test_questions: at most. samples: rationales a question.
     most_asked: questions that the teacher is asked, at most. teacher_tokens: the
     longest text that it writes. prices: dollars per million tokens read and written.
-    teach, method, epochs, batch_size, learning_rate: as `recommending.Plan` has them.
+    teach, method, epochs, batch_size, learning_rate, replayed: as `recommending.Plan`
+    has them. replayed_task: whose training questions are replayed.
     demonstrations: in few-shot prompts, 0 for none. general: test sets of general
     ability as "task:split, …", with general_questions each; empty: none.
     """
@@ -37,6 +38,8 @@ class Wishes:
     epochs: float | None = None
     batch_size: int | None = None
     learning_rate: float | None = None
+    replayed: float | None = None
+    replayed_task: str = "micro_bbh"
     precision: str = "bf16"
     demonstrations: int = 3
     general: str = "micro_bbh:test"
