@@ -93,6 +93,23 @@ def test_papers_points_by_size_are_hollow_where_unverified():
     assert low < 250e6 and high > 6.7e9
 
 
+def test_papers_points_of_one_size_stand_side_by_side():
+    papers = _papers(
+        ("t5 11B", "math", "cot", "22.0", "found"),
+        ("t5 11B", "math", "cot", "18.4", "found"),  # another teacher
+    )
+    frame = tidy(_record([_score(name, 5) for name in SIZES]))
+    axes = _drawn(accuracy_by_size(frame, papers=papers)).axes[0]
+    places = [
+        tuple(float(v[0]) for v in line.get_data())
+        for line in axes.lines
+        if line.get_marker() == "D"
+    ]
+    (lower, first), (upper, second) = places
+    assert (first, second) == (18.4, 22.0)
+    assert lower < 11e9 < upper and lower * upper == pytest.approx(11e9**2)
+
+
 def test_several_students_have_panels_of_their_own():
     scores = [
         _score(name, 5, condition=f"diverse_{amount}")
@@ -235,6 +252,7 @@ def test_a_pretrainings_curve_has_a_line_for_all_that_is_asked():
     card = {"student": "ladder-1M", "parameters": 10**6, "curve": curve}
     [axes] = _drawn(pretraining_curve([card])).axes
     assert len(axes.lines) == len(ASKED)
+    assert axes.get_xlabel() == "thousand pairs read"
     assert list(axes.lines[0].get_ydata()) == pytest.approx([10, 20])
 
 

@@ -23,7 +23,7 @@ from cotnb.plots.style import (
 )
 
 ROW = 0.44  # inches that a claim takes
-STATEMENTS, COLUMN = 4.6, 2.9  # inches of width
+STATEMENTS, COLUMN = 5.4, 2.8  # inches of width
 CAPTION = (
     "Mark: difference paired on questions and seeds; filled: reproduced, cross: "
     "contradicted, hollow: inconclusive. Whisker: its 95% interval, seeds and "
@@ -99,7 +99,7 @@ def _rows(claims_frame: pd.DataFrame) -> tuple[list[str], dict[tuple[str, str], 
             settings = sorted({_setting(profile) for profile in own["profile"]})
             for number, setting in enumerate(settings):
                 places[claim, setting] = len(labels)
-                label = "" if number else fill(own["statement"].iloc[0], 72)
+                label = "" if number else fill(own["statement"].iloc[0], 86)
                 named = setting.replace("_", " ")
                 labels.append("\n".join(filter(None, (label, named))))
     return labels, places

@@ -71,6 +71,14 @@ def pretraining_curve(
     "student" and "parameters".
     """
     cards = list(cards)
+    read = max(row["pairs"] for card in cards for row in card["curve"])
+    unit, named = (1e6, "million pairs") if read >= 1e5 else (1e3, "thousand pairs")
+    marked = (
+        " Vertical line: the first stages, without word problems, end; the whole "
+        "mixture begins."
+        if read > WHOLE_MIXTURE
+        else ""
+    )
     with look():
         figure = Drawing(figsize=(WIDTH, 4.4), layout="constrained")
         panels = figure.subplots(1, len(cards), sharey=True, squeeze=False)[0]
@@ -81,7 +89,7 @@ def pretraining_curve(
             ):
                 colour, marker, dashes = look_of
                 axes.plot(
-                    line["pairs"] / 1e6,
+                    line["pairs"] / unit,
                     100 * line["accuracy"],
                     color=colour,
                     marker=marker,
@@ -90,9 +98,9 @@ def pretraining_curve(
                     label=what,
                 )
             axes.set_title(f"{card['student']}\n{card['parameters']:,} weights")
-            axes.set_xlabel("million pairs read")
+            axes.set_xlabel(f"{named} read")
             if curve["pairs"].max() > WHOLE_MIXTURE:
-                axes.axvline(WHOLE_MIXTURE / 1e6, color="#999999", linewidth=1)
+                axes.axvline(WHOLE_MIXTURE / unit, color="#999999", linewidth=1)
             axes.set_ylim(-3, 103)
             axes.yaxis.set_major_formatter(PercentFormatter(decimals=0))
         panels[0].set_ylabel("accuracy on dev questions")
@@ -104,8 +112,7 @@ def pretraining_curve(
             loc="outside lower left",
             ncols=3,
             frameon=False,
-            title=f"n: {asked} dev questions per point. Vertical line: the first "
-            "stages, without word problems, end; the whole mixture begins.",
+            title=f"n: {asked} dev questions per point.{marked}",
             title_fontproperties={"size": 8.5},
             alignment="left",
         )

@@ -264,16 +264,21 @@ def _draw_lines(axes: Axes, rows: pd.DataFrame, x: str, by_asking: bool) -> None
 
 
 def _draw_papers(axes: Axes, theirs: pd.DataFrame, x: str, by_asking: bool) -> None:
-    """Side by side where a paper asked one student in several ways."""
-    for one in theirs.itertuples():
-        here = theirs[theirs[x] == getattr(one, x)]
-        asked = set(zip(here["condition"], here["prompt_format"], strict=True))
-        order = [(c, f) for c in STYLE for f in FORMAT_LABELS if (c, f) in asked]
-        place = order.index((one.condition, one.prompt_format)) - (len(order) - 1) / 2
-        colour = _colour(one.condition, one.prompt_format, by_asking)
-        draw_diamond(
-            axes, getattr(one, x) * 1.3**place, one.value, one, colour, size=8.5
+    """Those of one size side by side: by tuning, by asking, then by number."""
+    conditions, ways = list(STYLE), list(FORMAT_LABELS)
+    for at, here in theirs.groupby(x):
+        ordered = sorted(
+            here.itertuples(),
+            key=lambda one: (
+                conditions.index(one.condition),
+                ways.index(one.prompt_format),
+                one.value,
+            ),
         )
+        for place, one in enumerate(ordered):
+            beside = at * 1.22 ** (place - (len(ordered) - 1) / 2)
+            colour = _colour(one.condition, one.prompt_format, by_asking)
+            draw_diamond(axes, beside, one.value, one, colour, size=8.5)
 
 
 def _handles(pooled: pd.DataFrame, by_asking: bool) -> list[Line2D]:
@@ -316,7 +321,9 @@ def _caption(pooled: pd.DataFrame, letters: pd.DataFrame) -> str:
         f"{what}Point: mean over seeds ({seeds}). Whisker: 95% interval, seeds and "
         f"questions resampled. n: {span(pooled['n'])} questions per point."
     )
-    told = [text] if letters.empty else [text, f"{papers_caption(letters)}."]
+    told = [text]
+    if not letters.empty:
+        told.append(f"{papers_caption(letters)}. Those of one size stand side by side.")
     return "\n".join(fill(line, 135) for line in told)
 
 

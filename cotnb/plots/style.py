@@ -36,7 +36,9 @@ STYLE = {
     "cot_lora": Style("CoT tuning, LoRA", "#222222", "*", "||"),
     # with an amount after it, as in "diverse_16"
     "diverse": Style("all questions, so many rationales each", "#332288", "H", "oo"),
-    "fewer_questions": Style("so many each, for fewer questions", "#999933", "<", "OO"),
+    "fewer_questions": Style(
+        "fewer questions, so many rationales each", "#999933", "<", "OO"
+    ),
     "detail": Style("one teacher, so detailed", "#CC6677", "v", "xx"),
     "right": Style("right rationales alone", "#117733", ">", "++"),
     "with_wrong": Style("with wrong ones among them", "#882255", "p", "**"),
