@@ -20,10 +20,10 @@ from transformers import (
     set_seed,
 )
 from transformers.activations import GELUTanh, NewGELUActivation
-from transformers.trainer_utils import get_last_checkpoint
 from transformers.utils import logging as transformers_logging
 
 from cotnb.batching import Encoded, encode_pairs, plan_batches
+from cotnb.checkpoints import NOT_WRITTEN, disk_refusal, last_checkpoint
 from cotnb.errors import UserError
 from cotnb.formats import Pair
 from cotnb.launching import processes_wanted, train_in_processes
@@ -107,6 +107,8 @@ def _tuned_folder(
     folder.parent.mkdir(parents=True, exist_ok=True)
     with locked(Path(f"{folder}.lock")):
         trained = not (folder / DONE).is_file()
+        if not trained:  # what a kill right after the end has left
+            shutil.rmtree(work_folder(folder), ignore_errors=True)
         if trained and (count := processes_wanted()) > 1:
             base.model.to("cpu")  # its device is for those who train
             train_in_processes(count, folder, student, pairs, recipe, kept)
@@ -192,7 +194,8 @@ def train_into(folder: Path, trainer: PairTrainer, tokenizer, about: dict) -> No
     """
     work, started = work_folder(folder), time.time()
     try:
-        trainer.train(resume_from_checkpoint=_last_checkpoint(work))
+        last = last_checkpoint(work)
+        trainer.train(resume_from_checkpoint=str(last) if last else None)
         if is_main():
             finished = work / FINISHED
             trainer.model.save_pretrained(finished)
@@ -206,9 +209,11 @@ def train_into(folder: Path, trainer: PairTrainer, tokenizer, about: dict) -> No
             }
             (finished / DONE).write_text(json.dumps(note, indent=1))
             os.replace(finished, folder)
-    except OSError as error:
+    except NOT_WRITTEN as error:
+        if (why := disk_refusal(error)) is None:
+            raise
         raise UserError(
-            f"{work}: the student could not be written ({error.strerror or error}); "
+            f"{work}: the student could not be written ({why}); "
             "make room and run again: it goes on from its last checkpoint"
         ) from error
     if is_main():
@@ -219,10 +224,6 @@ def train_into(folder: Path, trainer: PairTrainer, tokenizer, about: dict) -> No
 def work_folder(folder: Path) -> Path:
     """Where a student's checkpoints are, until it is finished."""
     return folder.with_name(f"{folder.name}.partial")
-
-
-def _last_checkpoint(work: Path) -> str | None:
-    return get_last_checkpoint(str(work)) if work.is_dir() else None
 
 
 def _losses(trainer: Trainer) -> list[dict]:

@@ -1,7 +1,9 @@
 """Tuning: learns, once a recipe, resumes after a kill, counts targets alone."""
 
+import json
 import multiprocessing
 import os
+import resource
 import signal
 import time
 from dataclasses import replace
@@ -12,6 +14,7 @@ from transformers import AutoModelForCausalLM, T5Config, T5ForConditionalGenerat
 from transformers.activations import GELUTanh, NewGELUActivation
 
 from cotnb.batching import PADDED_AT_ONCE, encode_pairs
+from cotnb.checkpoints import last_checkpoint
 from cotnb.errors import UserError
 from cotnb.formats import Pair
 from cotnb.packed_attention import read_packed_rows
@@ -270,6 +273,42 @@ def test_a_full_disk_is_one_line_and_loses_no_checkpoint(monkeypatch):
         with pytest.raises(UserError, match=r"No space left on device.*make room"):
             tune("toy-t5", PAIRS, recipe)
     assert tuning_history(tune("toy-t5", PAIRS, recipe))["steps"] == 24
+
+
+def test_a_file_that_grows_no_further_is_one_line_and_the_same_call_goes_on():
+    recipe = Recipe(**{**vars(QUICK), "seed": 12})
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, before[1]))
+    try:
+        with pytest.raises(UserError, match=r"could not be written .*make room"):
+            tune("toy-t5", PAIRS, recipe)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert tuning_history(tune("toy-t5", PAIRS, recipe))["steps"] == 24
+
+
+@pytest.mark.parametrize("state", [None, "", "{", '{"global_step": 19}'])
+def test_a_checkpoint_that_was_cut_short_is_passed_over(tmp_path, state):
+    for step in (9, 10, 20):
+        (tmp_path / f"checkpoint-{step}").mkdir()
+    assert last_checkpoint(tmp_path) is None
+    for step in (9, 10):
+        text = json.dumps({"global_step": step})
+        (tmp_path / f"checkpoint-{step}" / "trainer_state.json").write_text(text)
+    if state is not None:
+        (tmp_path / "checkpoint-20" / "trainer_state.json").write_text(state)
+    assert last_checkpoint(tmp_path) == tmp_path / "checkpoint-10"
+    assert last_checkpoint(tmp_path / "missing") is None
+
+
+def test_a_kill_within_the_first_checkpoint_begins_anew():
+    recipe = Recipe(**{**vars(QUICK), "seed": 13})
+    name = recipe_hash(load_student("toy-t5").fingerprint, PAIRS, recipe)
+    cut = cache_folder() / "students" / f"{name}.partial" / "checkpoint-10"
+    cut.mkdir(parents=True)
+    (cut / "model.safetensors").write_bytes(b"cut short")
+    assert tuning_history(tune("toy-t5", PAIRS, recipe))["steps"] == 24
+    assert not cut.parent.exists()
 
 
 def test_a_tuned_student_opens_with_transformers_alone():

@@ -11,9 +11,9 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 from transformers.trainer import OPTIMIZER_NAME, SCHEDULER_NAME, TRAINER_STATE_NAME
-from transformers.trainer_utils import get_last_checkpoint
 from transformers.utils import CONFIG_NAME, SAFE_WEIGHTS_NAME
 
+from cotnb.checkpoints import last_checkpoint
 from cotnb.errors import UserError
 
 UNFINISHED = Path(__file__).with_name("unfinished")
@@ -26,10 +26,9 @@ def pack(work: Path, target: Path) -> Path:
     target: where that folder goes, in place of one from before. Raises UserError where
     there is no checkpoint yet.
     """
-    last = get_last_checkpoint(str(work)) if work.is_dir() else None
-    if last is None:
+    checkpoint = last_checkpoint(work)
+    if checkpoint is None:
         raise UserError(f"{work}: no checkpoint to hand over yet")
-    checkpoint = Path(last)
     shutil.rmtree(target, ignore_errors=True)
     packed = target / checkpoint.name
     packed.mkdir(parents=True)
@@ -52,5 +51,5 @@ def unpack(source: Path, work: Path) -> None:
 
     source: the folder that `pack` made; nothing is done where there is none.
     """
-    if source.is_dir() and not (work.is_dir() and get_last_checkpoint(str(work))):
+    if source.is_dir() and last_checkpoint(work) is None:
         shutil.copytree(source, work, dirs_exist_ok=True)
