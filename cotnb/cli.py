@@ -151,15 +151,22 @@ def aggregate(
     ] = None,
 ) -> None:
     """Make scores.csv and claims.csv of a profile's records."""
+    from cotnb.completeness import strangers
     from cotnb.costs import tuning_costs
+    from cotnb.profiles import load_profile, profile_names
     from cotnb.records import read_records
     from cotnb.report import save_published_figures, update_readme
     from cotnb.results import aggregate as make_tables
 
-    tables = make_tables(results, profile, notebooks / "claims.yaml")
+    left_out = []
+    if profile in profile_names():
+        left_out = strangers(results, profile, load_profile(profile), notebooks)
+    for run in left_out:
+        print(f"left out: {run}.json, whose settings are not the grid's")
+    tables = make_tables(results, profile, notebooks / "claims.yaml", left_out)
     for path in tables.values():
         print(path)
-    costs = tuning_costs(read_records(results / profile))
+    costs = tuning_costs(read_records(results / profile, left_out))
     if costs.asked:
         print(costs.line())
     if readme:

@@ -90,6 +90,29 @@ def check_profile(
     return Check(name, runs, done, missing, faults)
 
 
+def strangers(results: Path, name: str, profile: Profile, notebooks: Path) -> list[str]:
+    """Names of runs with other settings than the grid's, of notebooks that have both.
+
+    Together they would be taken for one setting. Runs of a notebook that has none of
+    the grid's, such as all with `-p` of another student, are no strangers.
+    Raises UserError as `expand` does.
+    """
+    records, _ = sift_records(results / name)
+    found = []
+    for stem, plan in profile.notebooks.items():
+        own = [record for record in records if record["notebook"] == stem]
+        if not own:
+            continue
+        grid = _expand(name, profile, stem, notebooks, results)
+        others = [
+            record["run"]
+            for record in own
+            if not any(_alike(record, run, plan.parameters, plan.grid) for run in grid)
+        ]
+        found += others if len(others) < len(own) else []
+    return found
+
+
 def _expand(name, profile, stem: str, notebooks: Path, results: Path) -> list[Run]:
     there = (notebooks / f"{stem}.ipynb").exists()
     folder = notebooks if there else notebooks / DRAFTS
@@ -109,11 +132,15 @@ def _conditions(own, contrasts, stem: str, profile: str) -> list[str]:
 
 
 def _is_of(record: dict, run: Run, *given: dict) -> bool:
+    """Whether a record is of a run: as `_alike` says, and with its seed."""
+    return record["seed"] == run.parameters["seed"] and _alike(record, run, *given)
+
+
+def _alike(record: dict, run: Run, *given: dict) -> bool:
     """Whether a record says the same of all that the profile sets."""
     told = record["parameters"]
     names = {name for names in given for name in names}
-    same = all(told.get(name) == run.parameters[name] for name in names)
-    return same and record["seed"] == run.parameters["seed"]
+    return all(told.get(name) == run.parameters[name] for name in names)
 
 
 def _missing(stem, setting, members, conditions) -> list[tuple]:

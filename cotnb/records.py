@@ -4,7 +4,7 @@ import json
 import logging
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib import metadata
@@ -137,17 +137,19 @@ def write_record(
     return write_whole(Path(path), text + "\n")
 
 
-def read_records(folder: Path) -> list[dict]:
+def read_records(folder: Path, left_out: Collection[str] = ()) -> list[dict]:
     """The records of one profile, each a dict of `Record`'s fields.
 
-    folder: results/<profile>; the files are records/<run>.json in it. Where two records
-    score the same thing (`KEY`), the newest one's score stays and a warning is logged.
+    folder: results/<profile>; the files are records/<run>.json in it. left_out: names
+    of runs that are not read. Where two records score the same thing (`KEY`), the
+    newest one's score stays and a warning is logged.
     Raises UserError for a missing folder and for a malformed file, naming its field.
     """
     files = Path(folder) / "records"
     if not files.is_dir():
         raise UserError(f"{files}: no such folder; make records with a run first")
-    records = [_read_record(path) for path in sorted(files.glob("*.json"))]
+    paths = [path for path in sorted(files.glob("*.json")) if path.stem not in left_out]
+    records = [_read_record(path) for path in paths]
     return newest_scores(records)
 
 

@@ -1,6 +1,6 @@
 """The tables made of records: scores, one row each, and what is pooled of them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import fields
 from itertools import product
 from pathlib import Path
@@ -146,15 +146,18 @@ def completeness(
     return [pair for pair in expected if pair not in present]
 
 
-def aggregate(results: Path, profile: str, claims_file: Path) -> dict[str, Path]:
+def aggregate(
+    results: Path, profile: str, claims_file: Path, left_out: Collection[str] = ()
+) -> dict[str, Path]:
     """Write results/<profile>/scores.csv and claims.csv; the same records, same bytes.
 
-    Claims that name no contrast for the profile are left out. Returns the files' paths
+    Claims that name no contrast for the profile are left out, and so are the runs that
+    `left_out` names. Returns the files' paths
     under "scores" and "claims". Raises UserError as `read_records`,
     `load_claims` and `evaluate_claims` do.
     """
     folder = Path(results) / profile
-    frame = outcomes_frame(read_records(folder))
+    frame = outcomes_frame(read_records(folder, left_out))
     claims = [c for c in load_claims(claims_file) if c.profiles.get(profile)]
     tables = {
         "scores": frame[list(COLUMNS)],

@@ -4,10 +4,11 @@ import json
 import shutil
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 
 from cotnb.claims import load_claims
-from cotnb.completeness import check_profile
+from cotnb.completeness import check_profile, strangers
 from cotnb.ladder.cards import read_cards
 from cotnb.paths import project_folder
 from cotnb.profiles import load_profile, published_profiles
@@ -111,6 +112,23 @@ def test_a_record_of_other_settings_is_of_no_run(results):
     [fault] = check.faults
     assert path.name in fault and "of no run" in fault
     assert check.done == 2
+
+
+def test_a_trial_with_other_settings_is_kept_out_of_the_tables(results):
+    def found():
+        return strangers(results, "smol", _plan(), NOTEBOOKS)
+
+    path, count = _record(results, 0), len(list((results / "smol/records").iterdir()))
+    assert found() == []
+    _change(path, lambda record: record.update(seed=9))  # one seed more
+    assert found() == []
+    _change(path, lambda record: record["parameters"].update(epochs=1.0))
+    assert found() == [path.stem]
+    scores = pd.read_csv(aggregate(results, "smol", CLAIMS, found())["scores"])
+    assert path.stem not in set(scores["run"]) and scores["run"].nunique() == count - 1
+    for other in (results / "smol/records").iterdir():
+        _change(other, lambda record: record["parameters"].update(epochs=1.0))
+    assert found() == []  # all are trials, so that nothing is mixed
 
 
 def test_a_record_of_weights_that_were_made_anew_is_named(results):
