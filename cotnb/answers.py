@@ -12,7 +12,7 @@ NUMBER = re.compile(
     r"(?P<signed>[-\u2212])?"
     r"(?P<value>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
     r"(?:\s?/\s?(?P<denominator>\d+)(?![\d.]*\d*/))?"
-    r"(?![\d]|,\d{3}|[A-Za-z]\d)"
+    r"(?![\d]|,\d{3}|\.\d|[A-Za-z]\d)"
 )
 LABELS = {
     "yes_no": ("yes", "no"),
@@ -40,6 +40,14 @@ def extract_answer(text: str, answer_type: str) -> str | None:
     return found[-1] if found else None
 
 
+def before_next_question(text: str) -> str:
+    """A text cut where a next question begins, unless it begins with one."""
+    following = NEXT_QUESTION.search(text)
+    if following and text[: following.start()].strip():
+        return text[: following.start()]
+    return text
+
+
 def canonical(answer: str, answer_type: str) -> str | None:
     """A bare answer in canonical form: "$1,000.00" is "1000", "(b)" is "B".
 
@@ -62,10 +70,7 @@ def is_correct(prediction: str | None, answer: str, answer_type: str) -> bool:
 def _clean(text: str) -> str:
     text = re.sub(r"\*\*|__|`", "", text)
     text = re.sub(r"\\boxed\s*\{([^{}]*)\}", r"\1", text)
-    following = NEXT_QUESTION.search(text)
-    if following and text[: following.start()].strip():
-        text = text[: following.start()]
-    return text.strip()
+    return before_next_question(text).strip()
 
 
 def _candidates(text: str, answer_type: str, after_mark: bool) -> list[str]:
@@ -102,7 +107,10 @@ def _decimal(value: Fraction) -> str:
     digits = 0
     while (value * 10**digits).denominator != 1:
         digits += 1
-    return f"{float(value):.{digits}f}"
+    whole, part = divmod(
+        abs(value.numerator) * 10**digits // value.denominator, 10**digits
+    )
+    return f"{'-' if value < 0 else ''}{whole}.{part:0{digits}d}"
 
 
 def _choices(text: str, after_mark: bool) -> list[str]:

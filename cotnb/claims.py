@@ -16,7 +16,6 @@ from cotnb.errors import UserError
 from cotnb.formats import PROMPT_FORMATS
 from cotnb.statistics import bootstrap_sum
 
-VERDICTS = ("reproduced", "contradicted", "inconclusive", "not run")
 NO_PAPER = "none"  # the paper of a claim that none has measured
 COLUMNS = (
     "claim",

@@ -43,6 +43,8 @@ def main() -> None:
         code = _refuse(str(error))
     except TyperException as error:
         code = _refuse(error.format_message())
+    except OSError as error:  # a file in place of a folder, for one
+        code = _refuse(f"{error.filename or 'the disk'}: {error.strerror or error}")
     if code == STOPPED:
         print("cotnb: stopped; the same command goes on from here", file=sys.stderr)
     sys.exit(code)
@@ -158,9 +160,9 @@ def aggregate(
     from cotnb.report import save_published_figures, update_readme
     from cotnb.results import aggregate as make_tables
 
-    left_out = []
-    if profile in profile_names():
-        left_out = strangers(results, profile, load_profile(profile), notebooks)
+    plans = {name: load_profile(name) for name in profile_names()}
+    plan = plans.get(profile)  # one's own runs may be of none
+    left_out = strangers(results, profile, plan, notebooks) if plan else []
     for run in left_out:
         print(f"left out: {run}.json, whose settings are not the grid's")
     tables = make_tables(results, profile, notebooks / "claims.yaml", left_out)

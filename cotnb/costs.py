@@ -32,7 +32,7 @@ class TuningCosts:
 
 
 def tuning_costs(records: Sequence[dict]) -> TuningCosts:
-    """Of records as `results.read_records` gives them; older ones say nothing of it."""
+    """Of records as `records.read_records` gives them; older ones say nothing of it."""
     asked = [x for record in records for x in record["extra"].get("tunings", ())]
     trained = [x for x in asked if x["trained"]]
     return TuningCosts(

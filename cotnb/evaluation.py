@@ -16,7 +16,7 @@ from cotnb.decoding import NOT_WRITTEN, decode
 from cotnb.decoding_attention import decode_fast
 from cotnb.errors import UserError
 from cotnb.files import write_whole
-from cotnb.formats import STOP_TEXT, build_prompt, draw_demonstrations, is_few_shot
+from cotnb.formats import STOP_TEXT, DemonstrationPool, build_prompt, is_few_shot
 from cotnb.memory import keep_freed_memory
 from cotnb.paths import cache_folder
 from cotnb.progress import Progress
@@ -82,13 +82,13 @@ def ask(
 
 def prompts_for(examples, asking: Asking, pool=()) -> list[str]:
     """The prompt of every example, demonstrations drawn for each."""
+    few_shot = is_few_shot(asking.prompt_format)
+    drawn_from = DemonstrationPool(pool if few_shot else ())
     prompts = []
     for example in examples:
         shown = ()
-        if is_few_shot(asking.prompt_format):
-            shown = draw_demonstrations(
-                pool, example, asking.demonstrations, asking.seed
-            )
+        if few_shot:
+            shown = drawn_from.draw(example, asking.demonstrations, asking.seed)
         prompts.append(
             build_prompt(
                 example.question, asking.prompt_format, shown, asking.instruction

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from cotnb.errors import UserError
 from cotnb.evaluation import Asking, ask, save_predictions, score
-from cotnb.formats import Pair, build_pair, draw_demonstrations, is_few_shot
+from cotnb.formats import DemonstrationPool, Pair, build_pair, is_few_shot
 from cotnb.notebook_parameters import values
 from cotnb.paths import project_folder
 from cotnb.rationales import keep_correct, match, teacher_rationales
@@ -31,8 +31,9 @@ def load_test_sets(
 
     size: questions of each; None is all. A set that is to have another number names it:
     "gsm8k:test:500". A label is the task's name and what its split is called beyond
-    "test": "svamp", "gsm_symbolic_same_templates".
-    Raises UserError where the text is of another form or a split is for training.
+    "test": "svamp", "gsm_symbolic_same_templates", "svamp_dev".
+    Raises UserError where the text is of another form, a split is for training or a
+    set comes twice.
     """
     sets = {}
     for part in text.split(","):
@@ -43,7 +44,10 @@ def load_test_sets(
                 f"test_tasks {text!r}: expected task:split, with split test… or dev, "
                 "or task:split:questions, separated by commas"
             )
-        label = task + split.removeprefix("test")
+        beyond = split.removeprefix("test").removeprefix("_")
+        label = f"{task}_{beyond}" if beyond else task
+        if label in sets:
+            raise UserError(f"test_tasks {text!r}: {task}:{split} comes twice")
         sets[label] = load_task(task, split, int(own) if own else size, seed=seed)
     return sets
 
@@ -62,14 +66,15 @@ def build_pairs(
     mix them. demonstrations: how many a few-shot prompt shows, of `solved` itself,
     drawn with `seed`. instruction: whether prompts begin with theirs. hinted: whether
     they tell the answer, as a teacher's may.
-    Raises UserError for a format that there is not, and as `draw_demonstrations` does.
+    Raises UserError for a format that there is not, and as `DemonstrationPool` does.
     """
+    pool = DemonstrationPool(solved if any(map(is_few_shot, prompt_formats)) else ())
     pairs = []
     for number, (example, text) in enumerate(solved):
         prompt_format = prompt_formats[number % len(prompt_formats)]
         shown = ()
         if is_few_shot(prompt_format):
-            shown = draw_demonstrations(solved, example, demonstrations, seed)
+            shown = pool.draw(example, demonstrations, seed)
         pairs.append(
             build_pair(example, prompt_format, text, shown, instruction, hinted)
         )
@@ -279,18 +284,21 @@ def record_run(
 
     notebook: the file's name without .ipynb. names: the notebook's globals().
     started: time.time() at its beginning. extra: what else the record is to keep.
-    Opened by hand a notebook has no record to write, and nothing is done.
+    Opened by hand a notebook has no record to write, and nothing is done. The file is
+    looked for where the notebook works, then in the project's notebooks.
     Raises UserError where the record cannot be written.
     """
     if not names["record"]:
         return
-    path = Path(names["record"])
+    path, file = Path(names["record"]), Path(f"{notebook}.ipynb")
+    if not file.is_file():
+        file = project_folder() / "notebooks" / file
     write_record(
         path,
         run=path.stem,
         notebook=notebook,
         profile=names["profile"],
-        parameters=values(project_folder() / "notebooks" / f"{notebook}.ipynb", names),
+        parameters=values(file, names),
         seed=names["seed"],
         scores=scores,
         started=started,

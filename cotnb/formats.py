@@ -13,6 +13,7 @@ tokenizer's end-of-sequence token is the end mark that closes every target.
 """
 
 import random
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -128,17 +129,6 @@ def build_target(answer: str, rationale: str | None = None) -> str:
     return f"{rationale.strip()} {closing}" if rationale else closing
 
 
-def parse_target(target: str) -> tuple[str | None, str]:
-    """The rationale (None where there is none) and answer of a `build_target` text.
-
-    Raises ValueError where the text does not close with the marked answer.
-    """
-    rationale, mark, answer = target.rpartition(f"{ANSWER_MARK} ")
-    if not mark or not answer.endswith("."):
-        raise ValueError(f"not a target: it does not end in '{ANSWER_MARK} ….'")
-    return rationale.strip() or None, answer[:-1]
-
-
 def build_pair(
     example: Example,
     prompt_format: str,
@@ -169,37 +159,65 @@ def build_pair(
     return Pair(prompt, build_target(answer, rationale))
 
 
+class DemonstrationPool:
+    """Training examples with their rationales, for prompts to draw from.
+
+    pool: (training example, rationale) pairs. Sorted once, as each prompt draws anew.
+    Raises UserError where it holds test questions.
+    """
+
+    def __init__(self, pool: Sequence[tuple[Example, str]]):
+        if any(shown.split.startswith("test") for shown, _ in pool):
+            raise UserError(
+                "demonstrations come from training examples, not from a test"
+            )
+        self._fitting = defaultdict(list)  # pairs by task (None: any) and group
+        self._places = defaultdict(set)  # in these lists, by id and by question
+        self._tasks = {shown.task for shown, _ in pool}
+        for pair in pool:
+            shown = pair[0]
+            for key in ((shown.task, shown.group), (None, shown.group)):
+                place = len(self._fitting[key])
+                self._fitting[key].append(pair)
+                for name in (shown.id, shown.question):
+                    self._places[key, name].add(place)
+
+    def draw(self, example: Example, count: int, seed: int) -> list[Demonstration]:
+        """`count` demonstrations for one example.
+
+        They are of the example's own task where there are any, else of all; of these,
+        of the example's own group. The draw depends on the seed and the example alone,
+        so neither order nor batch changes it. Never the example itself.
+        Raises UserError where the pool is too small.
+        """
+        task = example.task if example.task in self._tasks else None
+        key = (task, example.group)
+        fitting = list(self._fitting.get(key, ()))
+        own = {
+            place
+            for name in (example.id, example.question)
+            for place in self._places.get((key, name), ())
+        }
+        for place in sorted(own, reverse=True):
+            del fitting[place]
+        if count > len(fitting):
+            of_group = f" of the group {example.group!r}" if example.group else ""
+            raise UserError(
+                f"{count} demonstrations asked for, the pool has "
+                f"{len(fitting)}{of_group}"
+            )
+        drawn = random.Random(f"{seed}/{example.id}").sample(fitting, count)
+        return [
+            Demonstration(shown.question, rationale, _stated_canonically(shown))
+            for shown, rationale in drawn
+        ]
+
+
 def draw_demonstrations(
     pool: Sequence[tuple[Example, str]], example: Example, count: int, seed: int
 ) -> list[Demonstration]:
-    """`count` demonstrations for one example, drawn from training examples.
-
-    pool: (training example, rationale) pairs; those of the example's own task where
-    there are any, else all; of these, those of the example's own group. The draw
-    depends on the seed and the example alone, so neither order nor batch changes it.
-    Never the example itself.
-    Raises UserError where the pool holds test questions or is too small.
-    """
-    if any(shown.split.startswith("test") for shown, _ in pool):
-        raise UserError("demonstrations come from training examples, not from a test")
-    of_its_task = [pair for pair in pool if pair[0].task == example.task]
-    fitting = [
-        (shown, rationale)
-        for shown, rationale in of_its_task or pool
-        if shown.id != example.id
-        and shown.question != example.question
-        and shown.group == example.group
-    ]
-    if count > len(fitting):
-        of_group = f" of the group {example.group!r}" if example.group else ""
-        raise UserError(
-            f"{count} demonstrations asked for, the pool has {len(fitting)}{of_group}"
-        )
-    drawn = random.Random(f"{seed}/{example.id}").sample(fitting, count)
-    return [
-        Demonstration(shown.question, rationale, _stated_canonically(shown))
-        for shown, rationale in drawn
-    ]
+    """`count` demonstrations for one example, as `DemonstrationPool` draws them."""
+    return DemonstrationPool(pool).draw(example, count, seed)
 
 
 def _stated_canonically(example: Example) -> str:

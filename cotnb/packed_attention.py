@@ -17,7 +17,7 @@ PECULIAR = ("softcap", "s_aux")  # what some families ask of attention
 
 
 def read_packed_rows(model: PreTrainedModel) -> None:
-    """Have a model's attention read packed rows, as `batching.pack` lays them out.
+    """Have a model's attention read packed rows, as `pack_pairs` lays them out.
 
     Raises UserError where the model's family has an attention of its own.
     """

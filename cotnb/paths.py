@@ -19,12 +19,12 @@ def named_folder(variable: str) -> Path | None:
         return None
     path = Path(value).expanduser()
     if path.is_absolute() or path.is_dir():
-        return path
+        return path.resolve()
     return project_folder() / path
 
 
 def cache_folder() -> Path:
     """Models, tuned students and predictions; COTNB_CACHE moves it."""
-    folder = Path(os.environ.get("COTNB_CACHE", project_folder() / ".cache"))
+    folder = named_folder("COTNB_CACHE") or project_folder() / ".cache"
     folder.mkdir(parents=True, exist_ok=True)
     return folder

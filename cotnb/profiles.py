@@ -1,12 +1,12 @@
 """Profiles: which notebooks run with which parameters and seeds; one YAML file each."""
 
-import os
 from pathlib import Path
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cotnb.errors import UserError
+from cotnb.paths import named_folder
 
 LADDER = "tiny"  # the profile whose students are pretrained here
 DRAFTS = "drafts"  # in the notebooks' folder: what is not run yet
@@ -40,8 +40,7 @@ class Profile(BaseModel):
 
 def profiles_folder() -> Path:
     """Where profiles are: the package's own folder, or what COTNB_PROFILES names."""
-    own = Path(__file__).with_name("profiles")
-    return Path(os.environ.get("COTNB_PROFILES", own))
+    return named_folder("COTNB_PROFILES") or Path(__file__).with_name("profiles")
 
 
 def profile_names(folder: Path | None = None) -> list[str]:

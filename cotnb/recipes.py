@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
@@ -61,8 +62,10 @@ class Recipe:
                 raise UserError(f"{field}={value!r}: expected one of {allowed}")
         above_0 = ("epochs", "batch_size", "learning_rate", "clip", "lora_rank")
         for field in (*above_0, "temperature"):
-            if not getattr(self, field) > 0:
+            if not 0 < getattr(self, field) < math.inf:
                 raise UserError(f"{field}={getattr(self, field)}: expected above 0")
+        if not 0 <= self.seed < 2**32:
+            raise UserError(f"seed={self.seed}: expected 0 up to {2**32 - 1}")
         if not 0 <= self.warmup_ratio < 1:
             raise UserError(f"warmup_ratio={self.warmup_ratio}: expected 0 up to 1")
 

@@ -78,8 +78,11 @@ def verdict_lines(results: Path, profile: str) -> list[str]:
 def update_readme(readme: Path, results: Path) -> Path:
     """Put the generated tables between the README's two result marks.
 
-    Raises UserError where the README has no such marks or cannot be written.
+    Raises UserError where the README has no such marks or cannot be written, and where
+    there are no results to put there.
     """
+    if not profiles_with_results(results):
+        raise UserError(f"{results}: no tables of a published profile; {readme} stays")
     before, _, after = _split(readme)
     return write_whole(Path(readme), before + generate_results(results) + after)
 

@@ -84,8 +84,11 @@ def pooled_interval(
 
     accuracies: (seeds,) within 0 to 1, each of the same n questions. Seeds are drawn,
     then one sample of n questions that all of them share: whatever the seeds have in
-    common, more seeds never pass for more questions. Returns (estimate, low, high).
+    common, more seeds never pass for more questions. Where all or none are right, which
+    leaves nothing to draw, it is `wilson_interval`'s. Returns (estimate, low, high).
     """
+    if (mean := float(np.mean(accuracies))) in (0.0, 1.0):
+        return mean, *wilson_interval(round(mean * n), n)
     accuracies = _widen_seeds(np.asarray(accuracies, dtype=float)[:, None])[:, 0]
     draws = generator.integers(len(accuracies), size=(resamples, len(accuracies)))
     shares = np.clip(accuracies[draws].mean(axis=1), 0, 1)

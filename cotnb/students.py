@@ -29,7 +29,7 @@ from cotnb.errors import UserError
 from cotnb.first_layers import keep_first_layers, split_name
 from cotnb.ladder.cards import ladder_folder
 from cotnb.ladder.sizes import LADDER
-from cotnb.paths import cache_folder
+from cotnb.paths import cache_folder, named_folder
 from cotnb.processes import process_count, state
 
 transformers_logging.disable_progress_bar()  # a bar a file tells a reader nothing
@@ -158,8 +158,8 @@ def _fingerprint(model: PreTrainedModel) -> str:
 
 
 def _smollm2() -> Path | str:
-    if path := os.environ.get("COTNB_SMOLLM2"):
-        if not Path(path).is_dir():
+    if path := named_folder("COTNB_SMOLLM2"):
+        if not path.is_dir():
             raise UserError(f"COTNB_SMOLLM2={path}: no such folder")
         return path
     folder = cache_folder() / "models" / SMOLLM2

@@ -1,6 +1,6 @@
-"""Toy students: random models of a few thousand weights, for tests and `smoke`.
+"""Toy students: random models of some hundred thousand weights, for tests and `smoke`.
 
-They are made here in a second and know nothing; the vocabulary is the micro-world's.
+They are made here in a second and know nothing; their tokens are bytes.
 """
 
 import os

@@ -175,6 +175,8 @@ def train_on_pairs(folder: Path, base: Student, pairs, recipe, kept: int) -> Non
         recipe.seed,
         by_length=base.is_encoder_decoder,
     )
+    if not plan:
+        raise UserError(f"epochs={recipe.epochs} of {len(pairs)} pairs: not one step")
     if kept > len(plan):
         raise UserError(f"{kept} checkpoints of a tuning of {len(plan)} steps")
     trainer = build_trainer(base, encoded, plan, recipe, work_folder(folder))

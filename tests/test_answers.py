@@ -31,6 +31,8 @@ NUMBERS = [
     ("The answer is .5", "0.5"),
     ("The answer is 145<|im_end|>", "145"),
     ("So 4 are left. The answer is", "4"),
+    ("The answer is 1234567890123456789.25", "1234567890123456789.25"),
+    ("The answer is -0.05", "-0.05"),
 ]
 
 
@@ -40,7 +42,8 @@ def test_numbers_are_read(text, expected):
 
 
 @pytest.mark.parametrize(
-    "text", ["no number at all", "", "The answer is unknown.", "x2y", "Q: 7"]
+    "text",
+    ["no number at all", "", "The answer is unknown.", "x2y", "Q: 7", "is 1.5e3."],
 )
 def test_no_number_is_none(text):
     expected = "7" if text == "Q: 7" else None

@@ -12,6 +12,7 @@ from cotnb.experiment import (
     demonstration_pool,
     error_shares,
     general_pairs,
+    load_test_sets,
     one_a_pass,
     repeated,
     take,
@@ -67,6 +68,14 @@ def test_a_pool_of_several_tasks_has_their_own_rationales():
     assert demonstration_pool("") == []
     with pytest.raises(UserError, match="no task 'micro_word'"):
         demonstration_pool("micro_word")
+
+
+def test_test_sets_have_labels_of_their_own():
+    text = "micro_world:test:2, micro_world:test_ood:2, micro_world:dev:2"
+    sets = load_test_sets(text)
+    assert list(sets) == ["micro_world", "micro_world_ood", "micro_world_dev"]
+    with pytest.raises(UserError, match="micro_world:test comes twice"):
+        load_test_sets("micro_world:test:2, micro_world:test:3")
 
 
 def test_error_shares_add_up_and_name_what_is_wrong(solved):

@@ -16,7 +16,6 @@ from cotnb.formats import (
     build_target,
     draw_demonstrations,
     is_few_shot,
-    parse_target,
 )
 from cotnb.tasks import Example
 
@@ -49,15 +48,12 @@ def test_an_instruction_leads_the_prompt():
     assert asked.startswith(ANSWER_INSTRUCTION)
 
 
-@pytest.mark.parametrize("rationale", [None, "2 + 2 = 4.", "Odd: The answer is x."])
-@pytest.mark.parametrize("answer", ["4", "-3", "1.5", "B", "barn damp", "] } >"])
-def test_a_target_round_trips(rationale, answer):
-    assert parse_target(build_target(answer, rationale)) == (rationale, answer)
-
-
-def test_a_text_that_is_no_target_is_refused():
-    with pytest.raises(ValueError, match="not a target"):
-        parse_target("It is 4.")
+@pytest.mark.parametrize(
+    ("rationale", "target"),
+    [(None, "The answer is -3."), ("5 - 8. ", "5 - 8. The answer is -3.")],
+)
+def test_a_target_closes_with_the_marked_answer(rationale, target):
+    assert build_target("-3", rationale) == target
 
 
 def test_demonstrations_never_hold_the_example_or_its_twin():

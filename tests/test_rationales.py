@@ -65,6 +65,10 @@ def test_a_file_without_rationales_is_refused(tmp_path, rows):
 def test_a_missing_and_a_broken_file_are_named(tmp_path):
     with pytest.raises(UserError, match=r"nowhere\.jsonl: not at"):
         from_file("nowhere.jsonl")
+    halves = [{**ROW, "question": "\ud83d"}, ROW]
+    path = tmp_path / "halves.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in halves))
+    assert from_file(path).malformed_lines == [1]
     (tmp_path / "r.jsonl.gz").write_bytes(b"not gzip")
     with pytest.raises(UserError, match="unreadable"):
         from_file(tmp_path / "r.jsonl.gz")
@@ -89,6 +93,14 @@ def test_the_generator_errs_at_its_rate_and_the_filter_finds_it():
     for r in taught:
         assert extract_answer(r.rationale, "number") == r.prediction
     assert len(keep_correct(from_generator(examples))) == 400
+
+
+def test_a_wrong_answer_is_the_result_of_its_last_step_in_every_wording():
+    examples = load_task("micro_world", "train", 600)
+    taught = from_generator(examples, error_rate=1, voices=4)
+    for example, r in zip(examples, taught, strict=True):
+        [*_, last] = verify(example, r.rationale).equations
+        assert (str(last.result), last.correct) == (r.prediction, False)
 
 
 @pytest.mark.parametrize("voices", [1, 4])

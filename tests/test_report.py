@@ -11,11 +11,14 @@ from cotnb.figures import read_found
 from cotnb.paths import project_folder
 from cotnb.records import Score
 from cotnb.report import (
+    BEGIN,
+    END,
     generate_results,
     read_claims,
     save_figures,
     save_published_figures,
     stale_figures,
+    update_readme,
 )
 from cotnb.results import scores_frame
 
@@ -71,6 +74,14 @@ def test_a_figure_of_other_numbers_is_found(copied):
 def test_a_figure_that_is_not_there_is_found(copied):
     (copied / "figures" / "verdicts.png").unlink()
     assert stale_figures(copied) == ["verdicts"]
+
+
+def test_a_readme_stays_where_there_are_no_results(tmp_path):
+    readme = tmp_path / "README.md"
+    readme.write_text(f"{BEGIN}old{END}")
+    with pytest.raises(UserError, match="no tables of a published profile"):
+        update_readme(readme, tmp_path)
+    assert readme.read_text() == f"{BEGIN}old{END}"
 
 
 def test_claims_that_wait_are_counted_and_not_tabled(tmp_path):

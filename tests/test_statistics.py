@@ -107,6 +107,12 @@ def test_blocks_need_the_same_seeds_and_questions():
         hierarchical_bootstrap(np.ones((2, 0)), np.random.default_rng(0))
 
 
+@pytest.mark.parametrize(("share", "right"), [(0.0, 0), (1.0, 24)])
+def test_none_or_all_right_is_not_certain(share, right):
+    found = pooled_interval(np.full(3, share), 24, np.random.default_rng(0))
+    assert found == (share, *wilson_interval(right, 24))
+
+
 def test_pooling_equal_seeds_does_not_pass_for_more_questions():
     one = pooled_interval(np.array([0.3]), 100, np.random.default_rng(0))
     five = pooled_interval(np.full(5, 0.3), 100, np.random.default_rng(0))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cotnb.errors import UserError
-from cotnb.paths import named_folder, project_folder
+from cotnb.paths import cache_folder, named_folder, project_folder
 from cotnb.rationales import keep_correct, match, teacher_rationales
 from cotnb.tasks import load_task, task_list, task_names
 from cotnb.tasks.hub import BBH_ANSWER_TYPES, DEV_QUESTIONS
@@ -189,7 +189,9 @@ def test_a_relative_folder_is_found_from_a_notebooks_folder_too(tmp_path, monkey
     monkeypatch.setenv("COTNB_MIRROR", "notebooks")
     monkeypatch.chdir(tmp_path)
     assert named_folder("COTNB_MIRROR") == project_folder() / "notebooks"
+    monkeypatch.setenv("COTNB_CACHE", "notebooks")
+    assert cache_folder() == project_folder() / "notebooks"
     (tmp_path / "notebooks").mkdir()
-    assert named_folder("COTNB_MIRROR") == Path("notebooks")
+    assert named_folder("COTNB_MIRROR") == tmp_path / "notebooks"
     monkeypatch.delenv("COTNB_MIRROR")
     assert named_folder("COTNB_MIRROR") is None

@@ -36,6 +36,7 @@ from cotnb.tasks import load_task
 
 KEY = "sk-secret-abcdef123456"
 SAMPLING = Sampling(temperature=0.7, max_new_tokens=16)
+PAGE = 299  # stands for a web page, which comes with 200
 
 
 class Endpoint(ThreadingHTTPServer):
@@ -88,9 +89,11 @@ class _Handler(BaseHTTPRequestHandler):
                     "total_tokens": 15,
                 },
             }
-        content = json.dumps(body).encode()
+        content, kind = json.dumps(body).encode(), "application/json"
+        if status == PAGE:
+            content, kind, status = b"<html></html>", "text/html", 200
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
@@ -182,6 +185,14 @@ def test_a_refusal_is_told_at_once_and_without_the_key(endpoint, tmp_path, statu
     assert KEY not in path.read_text()
 
 
+def test_another_kind_of_reply_is_told_in_a_line(endpoint, tmp_path):
+    endpoint(statuses=lambda count: 200 if count <= 3 else PAGE)
+    teacher, path = EndpointTeacher("m", 1), tmp_path / "r.jsonl"
+    with pytest.raises(UserError, match=r"does the address end in /v1\?.*3 of 5 new"):
+        collect(teacher, wanted(5), path, SAMPLING, "plain")
+    assert len(lines(path)) == 3
+
+
 def test_time_outs_and_absent_servers_are_told_in_a_line(endpoint, tmp_path):
     endpoint(delay=5.0)
     slow = EndpointTeacher("m", 1, retries=0, timeout=0.2)
@@ -251,6 +262,12 @@ def test_a_cut_line_is_dropped_and_a_broken_one_is_named(endpoint, tmp_path):
 
 def test_a_full_disk_is_told_in_a_line(endpoint, tmp_path):
     endpoint()
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(UserError, match=r"not written .* 0 new replies"):
+        collect(EndpointTeacher("m"), wanted(2), tmp_path / "folder", SAMPLING, "plain")
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=r"file: no folder"):
+        collect(EndpointTeacher("m"), [], tmp_path / "file" / "r", SAMPLING, "plain")
     (tmp_path / "r.jsonl").symlink_to("/dev/full")
     with pytest.raises(UserError, match="not written"):
         collect(
@@ -433,6 +450,11 @@ def test_without_its_hint_a_recipe_is_the_same_and_is_asked_anew(tmp_path):
         ("2 + 3 = 5. So the answer is 5.", "2 + 3 = 5.", "5"),
         ("2 + 3 = 5.\nTherefore, the final answer is: 5", "2 + 3 = 5.", "5"),
         ("2 + 3 = 5", "2 + 3 = 5", "5"),
+        (
+            "2 + 3 = 5. The answer is 5.\n\nQ: 1?\nA: The answer is 1.",
+            "2 + 3 = 5.",
+            "5",
+        ),
         ("The answer is 5.", "The answer is 5.", "5"),
         ("I do not know.", "I do not know.", ""),
         ("", "", ""),

@@ -185,6 +185,12 @@ def test_arithmetic_is_exact_up_to_stated_rounding(text, correct):
     assert equation.correct is correct
 
 
+def test_a_sum_of_a_thousand_terms_is_read():
+    for result in (2000, 2001):
+        [found] = find_equations(" + ".join(["1"] * 2000) + f" = {result}")
+        assert found.correct == (result == 2000)
+
+
 def test_words_and_percents_of_the_question_count_as_given():
     question = Example(
         task="gsm8k",

@@ -21,7 +21,12 @@ from cotnb.tasks import load_task
 from cotnb.tasks.micro_renumbered import load_renumbered
 from cotnb.your_task import flow
 from cotnb.your_task.answer_kinds import detect_kind, read_answer
-from cotnb.your_task.comparing import contrasts, training_pairs, with_general
+from cotnb.your_task.comparing import (
+    build_exam,
+    contrasts,
+    training_pairs,
+    with_general,
+)
 from cotnb.your_task.questions import check_enough, read_questions
 from cotnb.your_task.recommending import recommend
 from cotnb.your_task.report import better_and_worse, report_text
@@ -87,6 +92,7 @@ GOOD = rows(2)
         ({"question": " ", "answer": "5"}, "no_question"),
         ({"question": "2 + 3?"}, "no_answer"),
         ({"question": "2 + 3?", "answer": ["5"]}, "no_answer"),
+        ({"question": "2 + 3?", "answer": 10**400}, "no_answer"),
         ('{"question": "2 + 3?", "answer": NaN}', "no_answer"),
         ({"question": "2 + 3?", "answer": " "}, "empty_answer"),
         ({"question": "2 + 3?", "answer": "5 or 6"}, "other_kind"),
@@ -435,6 +441,19 @@ def test_a_difference_is_paired_and_its_examples_are_told(place):
     assert (len(sides["better"]), len(sides["worse"])) == (0, 6)
 
 
+def test_steps_have_room_where_only_answers_were_taught(place):
+    _, found, _ = place
+    exam = build_exam(found.split, [], 4, {"other": found.split.test}, 1, 0)
+    assert exam.asked("zero_shot_answer_only").max_new_tokens == 16
+    assert exam.asked("zero_shot_cot").max_new_tokens == 160
+    long = [replace(found.split.test[0], answer="word " * 20)]
+    exam = build_exam(found.split, [], 4, {"other": long}, 1, 0)
+    assert exam.asked_in_general().max_new_tokens == 112
+    taught = [(e, "So.") for e in found.split.train]
+    exam = build_exam(found.split, taught, 40, {}, 1, 0)
+    assert exam.asked("zero_shot_cot").max_new_tokens == 64  # 1.25 times as long
+
+
 def test_the_report_says_what_keeps_general_ability_where_it_fell(place):
     _, found, _ = place
     assert "--replayed" not in report_text(found)  # it did not fall
@@ -536,6 +555,8 @@ def test_the_command_checks_and_no_more(tmp_path):
         (["{q}", "--student", "toy-t5", "--epochs", "0"], "epochs=0.0: expected above"),
         (["{q}", "--student", "toy-t5", "--replayed", "1"], "replayed 1.0: expected"),
         (["{q}", "--replayed", "0.1", "--replayed-task", "x"], "no task 'x'; there"),
+        (["{q}", "--student", "toy-t5", "--seed", "-1"], "seed=-1: expected 0"),
+        (["{q}", "--replayed", "0.99", "--replayed-task", "gsm8k"], "gsm8k"),
         (["{q}", "--epochs", "many"], "Invalid value for '--epochs'"),
     ],
 )

@@ -39,7 +39,10 @@ def collect(
     Raises UserError where the teacher fails, the disk refuses, or a line of the file is
     no record (the last one, cut by a kill, is dropped).
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{path.parent}: no folder ({error.strerror})") from None
     # runs at the same time may want the same: the second waits, and finds it there
     with FileLock(f"{path}.lock"):
         kept = {_key(r): r for r in _read_kept(path) if _serves(r, sampling)}
@@ -75,8 +78,8 @@ def _ask(
         ) from None
     except OSError as error:
         raise UserError(
-            f"{path}: not written ({error.strerror}); {len(new) - 1} new replies are "
-            "kept: make room and run again"
+            f"{path}: not written ({error.strerror}); {max(0, len(new) - 1)} new "
+            "replies are kept: make room and run again"
         ) from error
     finally:
         progress.close()

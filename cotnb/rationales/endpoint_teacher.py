@@ -62,8 +62,8 @@ class EndpointTeacher:
                     number = running.pop(future)
                     try:
                         reply = future.result()
-                    except openai.OpenAIError as error:
-                        failed = failed or error
+                    except (openai.OpenAIError, AttributeError, TypeError) as error:
+                        failed = failed or error  # the last two: another kind of reply
                     else:
                         yield number, reply
         if isinstance(failed, KeyboardInterrupt):
@@ -119,7 +119,9 @@ class EndpointTeacher:
         import openai
 
         said = " ".join(str(error).split())[:300]
-        if isinstance(error, openai.APITimeoutError):
+        if not isinstance(error, openai.OpenAIError):
+            said = "no reply as OpenAI's are; does the address end in /v1?"
+        elif isinstance(error, openai.APITimeoutError):
             said = f"no reply within {self.timeout:g} s"
         elif isinstance(error, openai.APIConnectionError):
             said = f"no connection ({error.__cause__ or said})"

@@ -80,6 +80,7 @@ def _read(row: dict) -> Rationale:
     rationale = read_row(row)
     if not rationale.question or not rationale.rationale:
         raise ValueError("empty question or rationale")
+    f"{rationale.question}{rationale.rationale}".encode()  # half a letter is malformed
     return rationale
 
 

@@ -60,8 +60,7 @@ def _solve(
     prediction = example.answer
     if generator.random() < error_rate:
         prediction = str(_miscalculated(int(example.answer), generator))
-        before, found, after = text.rpartition(example.answer)
-        text = before + prediction + after if found else text
+        text = _ending_in(prediction, text, example.answer)
     elif hidden_error_rate and generator.random() < hidden_error_rate:
         text = _with_slips_that_cancel(text, generator)
     return Rationale(
@@ -73,6 +72,15 @@ def _solve(
         teacher="generator",
         style="erring" if any(rates) else "exact",
     )
+
+
+def _ending_in(wrong: str, text: str, answer: str) -> str:
+    """The text with the answer wrong where it last is a result, or last stands."""
+    results = [m for m in _EQUATION.finditer(text) if m[_RESULT] == answer]
+    begin, end = results[-1].span(_RESULT) if results else (0, 0)
+    if not results and (begin := text.rfind(answer)) >= 0:
+        end = begin + len(answer)
+    return text[:begin] + wrong + text[end:] if end else text
 
 
 def _miscalculated(result: int, generator: random.Random, least: int = 0) -> int:

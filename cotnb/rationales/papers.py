@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cotnb.answers import stated
 from cotnb.errors import UserError
-from cotnb.formats import build_prompt, draw_demonstrations, is_few_shot
+from cotnb.formats import DemonstrationPool, build_prompt, is_few_shot
 from cotnb.rationales.collecting import Wanted, collect
 from cotnb.rationales.filters import keep_correct, keep_distinct, keep_verified
 from cotnb.rationales.record import Rationale
@@ -72,10 +72,11 @@ def sample_rationales(
     rationale) pairs that few-shot prompts draw `demonstrations` from with `seed`.
     prices: as `collect` takes them, and what it raises.
     """
+    drawn_from = DemonstrationPool(pool if is_few_shot(recipe.prompt_format) else ())
     wanted = [
         Wanted(example, Asked(prompt, sample))
         for example in examples
-        for prompt in [_prompt(example, recipe, pool, demonstrations, seed)]
+        for prompt in [_prompt(example, recipe, drawn_from, demonstrations, seed)]
         for sample in range(recipe.samples)
     ]
     sampling = Sampling(recipe.temperature, max_new_tokens)
@@ -117,12 +118,12 @@ def yields(written: Sequence[Rationale], examples: Sequence[Example]) -> dict:
 def _prompt(
     example: Example,
     recipe: PaperRecipe,
-    pool: Sequence[tuple[Example, str]],
+    pool: DemonstrationPool,
     demonstrations: int,
     seed: int,
 ) -> str:
     shown = ()
     if is_few_shot(recipe.prompt_format):
-        shown = draw_demonstrations(pool, example, demonstrations, seed)
+        shown = pool.draw(example, demonstrations, seed)
     hint = stated(example.answer, example.answer_type) if recipe.hint else None
     return build_prompt(example.question, recipe.prompt_format, shown, hint=hint)

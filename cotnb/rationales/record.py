@@ -3,7 +3,12 @@
 import re
 from dataclasses import asdict, dataclass, fields
 
-from cotnb.answers import ANSWER_MARK, extract_answer, is_correct
+from cotnb.answers import (
+    ANSWER_MARK,
+    before_next_question,
+    extract_answer,
+    is_correct,
+)
 from cotnb.tasks.example import Example
 
 NEEDED = ("question", "rationale", "prediction", "answer", "teacher", "style")
@@ -64,8 +69,9 @@ def read_reply(text: str, example: Example) -> tuple[str, str, bool]:
     """What a teacher's text holds: rationale, prediction ("" for none), correct.
 
     The rationale is what stands before the sentence that states the answer; a text
-    that states none is all rationale.
+    that states none is all rationale. A next question and what follows it are no part.
     """
+    text = before_next_question(text)
     prediction = extract_answer(text, example.answer_type)
     correct = is_correct(prediction, example.answer, example.answer_type)
     rationale, marks = text, list(ANSWER_MARK.finditer(text))

@@ -352,18 +352,26 @@ def _evaluate(tokens: list) -> tuple[tuple[Fraction, ...], list[Fraction | None]
     values = []
 
     def value(node: ast.expr) -> Fraction:
+        chain = []  # a sum of a thousand terms leans left, too deep to recurse into
+        while isinstance(node, ast.BinOp) and type(node.op) in _EVALUATE:
+            chain.append(node)
+            node = node.left
+        total = single(node)
+        for step in reversed(chain):
+            total = _EVALUATE[type(step.op)](total, value(step.right))
+            values.append(total)
+        return total
+
+    def single(node: ast.expr) -> Fraction:
         if isinstance(node, ast.Name):
             return operands[int(node.id[1:])]
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
             return -value(node.operand)
-        if not isinstance(node, ast.BinOp) or type(node.op) not in _EVALUATE:
-            raise SyntaxError
-        values.append(_EVALUATE[type(node.op)](value(node.left), value(node.right)))
-        return values[-1]
+        raise SyntaxError
 
     try:
         value(ast.parse(source.strip(), mode="eval").body)
-    except SyntaxError:
+    except (SyntaxError, RecursionError):  # the latter: brackets a hundred deep
         return (), []
     except ZeroDivisionError:
         return tuple(operands), [None]

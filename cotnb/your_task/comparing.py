@@ -11,7 +11,7 @@ import numpy as np
 from cotnb.errors import UserError
 from cotnb.evaluation import Asking, Prediction, ask, generate, prompts_for, score
 from cotnb.experiment import build_pairs, general_pairs, measure, repeated
-from cotnb.formats import Pair, is_few_shot
+from cotnb.formats import Pair, is_cot, is_few_shot
 from cotnb.records import Score
 from cotnb.statistics import hierarchical_bootstrap
 from cotnb.students import Student
@@ -32,6 +32,7 @@ POOL = 1000  # solved questions that demonstrations are drawn from, at most
 TIMED = 4  # questions that are asked one at a time, to tell seconds
 ROOM = 1.25  # how much longer than the longest target a text may become
 ROUNDED_TO = 16  # tokens
+UNTAUGHT_ROOM = Asking(DIRECT).max_new_tokens  # for steps, where none were taught
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,20 @@ class Exam:
             if not is_few_shot(way)
             or (0 < shown < len(self.pool) and (rationales or way != "few_shot_cot"))
         ]
+
+    def asked(self, way: str) -> Asking:
+        """How the task is asked in a format; steps have room where none were taught."""
+        asking = replace(self.asking, prompt_format=way)
+        if not is_cot(way) or any(rationale for _, rationale in self.pool):
+            return asking
+        room = max(asking.max_new_tokens, UNTAUGHT_ROOM)
+        return replace(asking, max_new_tokens=room)
+
+    def asked_in_general(self) -> Asking:
+        """How general test sets are asked; a token holds one letter or more."""
+        longest = max(len(e.answer) for own in self.general.values() for e in own)
+        room = max(self.asking.max_new_tokens, rounded_up(longest))
+        return replace(self.asking, prompt_format=DIRECT, max_new_tokens=room)
 
 
 @dataclass(frozen=True)
@@ -183,7 +198,6 @@ def build_exam(
     seed: int,
 ) -> Exam:
     """What all students are asked; answers may be `ROOM` times the longest target."""
-    room = -(-round(ROOM * longest) // ROUNDED_TO) * ROUNDED_TO
     return Exam(
         test=split.test,
         general=general,
@@ -191,7 +205,7 @@ def build_exam(
         asking=Asking(
             "zero_shot_cot",
             demonstrations=demonstrations,
-            max_new_tokens=room,
+            max_new_tokens=rounded_up(round(ROOM * longest)),
             seed=seed,
         ),
         seed=seed,
@@ -206,7 +220,7 @@ def examine(student: Student, condition: str, exam: Exam, step: int = 0) -> Exam
     """
     predictions, scores, seconds = {}, [], {}
     for way in exam.ways(condition):
-        asking = replace(exam.asking, prompt_format=way)
+        asking = exam.asked(way)
         predictions[way] = ask(student, exam.test, asking, exam.pool)
         scores.append(
             score(
@@ -222,7 +236,9 @@ def examine(student: Student, condition: str, exam: Exam, step: int = 0) -> Exam
         if not is_few_shot(way):
             seconds[way] = _seconds(student, exam, asking)
     told = {"condition": condition, "step": step, "seed": exam.seed}
-    scores += measure(student, exam.general, [DIRECT], exam.asking, **told)
+    if exam.general:
+        asking = exam.asked_in_general()
+        scores += measure(student, exam.general, [DIRECT], asking, **told)
     tokens = {
         way: sum(p.new_tokens for p in own) / len(own)
         for way, own in predictions.items()
@@ -260,6 +276,11 @@ def contrasts(examined: Sequence[Examined], teach: str) -> list[Contrast]:
             name = f"{GENERAL} ({one.task}), after against before"
             found.append(_contrast(name, one, before.score(DIRECT, one.task)))
     return found
+
+
+def rounded_up(tokens: int) -> int:
+    """To the next multiple of ROUNDED_TO."""
+    return -(-tokens // ROUNDED_TO) * ROUNDED_TO
 
 
 def commonest_answer(train: Sequence[Example], test: Sequence[Example]) -> float:

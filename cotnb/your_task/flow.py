@@ -44,7 +44,7 @@ def tune_your_task(
     Raises UserError as the steps do.
     """
     checked, split = check_and_split(path, wishes, say)
-    general = _general(wishes)
+    general = _general(wishes, split)
     untuned = load_student(wishes.student)
     # what is stated wrongly is refused here: as if all questions had a rationale
     solved = len(split.train)
@@ -123,10 +123,11 @@ def _save_predictions(examined: Sequence[Examined], folder: Path) -> None:
             save_predictions(folder / f"{one.condition}-{way}.jsonl", predictions)
 
 
-def _general(wishes: Wishes) -> dict[str, list[Example]]:
+def _general(wishes: Wishes, split: Split) -> dict[str, list[Example]]:
     """Its test sets; that there is what is to be replayed is looked at as well."""
-    if wishes.replayed:
-        load_task(wishes.replayed_task, "train", 1)
+    if share := wishes.replayed:
+        fewest = round(len(split.train) * share / (1 - share)) if share < 1 else 1
+        load_task(wishes.replayed_task, "train", max(1, fewest))
     if not wishes.general:
         return {}
     if wishes.general_questions < 1:

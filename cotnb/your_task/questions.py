@@ -17,6 +17,7 @@ TASK = "your_task"
 FEWEST = 20  # questions: with fewer there is nothing to tune on and nothing to test
 FEW = 100  # questions: with fewer an interval is wider than most gains
 NAMED = 8  # line numbers that a remark names
+LARGEST = 10**100  # a number beyond is no answer that anybody writes
 LEFT_OUT = {
     "malformed": "no JSON object",
     "no_question": 'no text under "question"',
@@ -180,8 +181,12 @@ def _as_text(value) -> str | None:
         return value
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, int | float) and value == value:
-        return str(int(value)) if float(value).is_integer() else repr(value)
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            return None
+        return str(int(value)) if value.is_integer() else repr(value)
+    if isinstance(value, int) and abs(value) < LARGEST:
+        return str(value)
     return None
 
 

@@ -204,8 +204,14 @@ def _way(pool: Sequence[tuple[Example, str]]):
 
 
 def _kept_replies(teacher: Teacher) -> Path:
-    """A teacher's file in the cache: another output folder pays for nothing again."""
-    name = "".join(c if c.isalnum() or c in ".-" else "-" for c in teacher.name)
+    """A teacher's file in the cache: another output folder pays for nothing again.
+
+    Another endpoint's model of the same name is another teacher.
+    """
+    told = teacher.name
+    if isinstance(teacher, EndpointTeacher):
+        told += f"@{teacher.client.base_url.host}"
+    name = "".join(c if c.isalnum() or c in ".-" else "-" for c in told)
     return cache_folder() / "rationales" / f"your_task-{name}.jsonl"
 
 
