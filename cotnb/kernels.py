@@ -22,6 +22,7 @@ from cotnb.cores import usable_cores
 
 LONGEST_FOLDER = 80  # sockets lie in it, and systems allow their paths 104 bytes
 FORKED = "cotnb-forked"  # as pyproject.toml names ForkedProvisioner
+QUIET = "--log-level=CRITICAL"  # ending one is an interrupt, which it would tell
 STARTED_ANEW = 2  # kernels of this process, before the others are forked
 _started = itertools.count()
 
@@ -46,7 +47,7 @@ def ipc_kernels():
                 self.transport = "ipc"
                 self.connection_file = str(Path(folder) / "kernel.json")
                 self.own_spec = KernelSpec(
-                    **{**get_kernel_dict(), "metadata": _how_to_start()}
+                    **{**get_kernel_dict([QUIET]), "metadata": _how_to_start()}
                 )
 
             @property
@@ -132,7 +133,7 @@ def _be_a_kernel(connection_file: str, env: dict, folder: str | None) -> None:
     # the server outlives a killed batch while it has kernels, so it is no use to watch
     threading.Thread(target=_end_with_the_batch, daemon=True).start()
     parent = f"--IPKernelApp.parent_handle={os.getppid()}"
-    sys.argv = ["ipykernel_launcher", "-f", connection_file, parent]
+    sys.argv = ["ipykernel_launcher", "-f", connection_file, parent, QUIET]
     launch_new_instance(argv=sys.argv[1:])
 
 
