@@ -165,7 +165,7 @@ def test_accuracy_by_amount_reads_it_from_the_condition():
     assert ticks == ["1", "4", "16"]
 
 
-@pytest.mark.parametrize(("right", "reach"), [(5, 15), (15, 30), (30, 100)])
+@pytest.mark.parametrize(("right", "reach"), [(5, 15), (15, 30), (30, 50), (50, 100)])
 def test_an_axis_ends_early_where_all_is_near_the_floor(right, reach):
     outcomes = "1" * right + "0" * (100 - right)
     scores = [

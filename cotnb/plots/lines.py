@@ -37,7 +37,7 @@ from cotnb.plots.style import (
 )
 from cotnb.results import pool_seeds
 
-REACHES = (15, 30)  # per cent that an axis ends at where no point is higher
+REACHES = (15, 30, 50)  # per cent that an axis ends at where no point is higher
 DASHES = {
     "few_shot_cot": (0, (5, 1.5)),
     "zero_shot_cot": "solid",
