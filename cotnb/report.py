@@ -81,9 +81,9 @@ def update_readme(readme: Path, results: Path) -> Path:
     Raises UserError where the README has no such marks or cannot be written, and where
     there are no results to put there.
     """
+    before, _, after = _split(readme)
     if not profiles_with_results(results):
         raise UserError(f"{results}: no tables of a published profile; {readme} stays")
-    before, _, after = _split(readme)
     return write_whole(Path(readme), before + generate_results(results) + after)
 
 
