@@ -22,7 +22,7 @@ from cotnb.figures import (
 )
 from cotnb.files import write_whole
 from cotnb.paths import project_folder
-from cotnb.plots import verdicts_by_profile
+from cotnb.plots import as_png, verdicts_by_profile
 from cotnb.profiles import published_profiles
 
 BEGIN = "<!-- results:begin -->"
@@ -123,11 +123,10 @@ def save_figures(results: Path, profiles: Sequence[str], folder: Path) -> list[P
     for insight in drawn_insights(found):
         figures[insight.name] = partial(draw, insight, found, claims)
     digests = _digests(found)
-    folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for name, make in figures.items():
-        paths.append(folder / f"{name}.png")
-        make().savefig(paths[-1], metadata={"Software": None, MADE_OF: digests[name]})
+        png = as_png(make(), {MADE_OF: digests[name]})
+        paths.append(write_whole(folder / f"{name}.png", png))
     return paths
 
 

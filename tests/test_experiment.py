@@ -5,6 +5,7 @@ import json
 from collections import Counter
 
 import pytest
+from tiny_grid import PARAMETERS, write_notebook
 
 from cotnb.errors import UserError
 from cotnb.experiment import (
@@ -14,6 +15,7 @@ from cotnb.experiment import (
     general_pairs,
     load_test_sets,
     one_a_pass,
+    record_run,
     repeated,
     take,
     trials_of_splits,
@@ -206,3 +208,14 @@ def test_a_generated_task_is_split_with_templates_kept_back_and_without():
     assert not asked & {e.question for e, _ in none[1]}
     with pytest.raises(UserError, match="41 rationales wanted, 40 there"):
         trials_of_templates(task, solved, tests, 41, seed)
+
+
+def test_a_notebook_is_recorded_from_the_folder_that_it_works_in(tmp_path, monkeypatch):
+    write_notebook(tmp_path / "99_draft.ipynb", PARAMETERS)
+    monkeypatch.chdir(tmp_path)
+    names = {"profile": "smoke", "seed": 3, "record": "r.json", "name": "x"}
+    names |= {"output": "", "wait": 0.5, "flag": True}
+    record_run("99_draft", names, [], 0.0)
+    kept = json.loads((tmp_path / "r.json").read_text())
+    assert (kept["notebook"], kept["seed"]) == ("99_draft", 3)
+    assert kept["parameters"]["wait"] == 0.5

@@ -1,10 +1,12 @@
 """Figures as files: none is lost, and one that is out of date is found."""
 
 import shutil
+import sys
 
 import pandas as pd
 import pytest
 
+from cotnb import cli
 from cotnb.claims import COLUMNS
 from cotnb.errors import UserError
 from cotnb.figures import read_found
@@ -47,6 +49,18 @@ def test_a_kind_of_condition_that_is_not_there_has_no_figure(tmp_path):
     assert _figures(tmp_path, "right_125") == ["verdicts", "ten-by-amount"]
 
 
+def test_a_full_disk_is_one_line_and_leaves_the_old_figure(copied, monkeypatch):
+    before = (copied / "figures" / "verdicts.png").read_bytes()
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("cotnb.files.os.replace", full)
+    with pytest.raises(UserError, match=r"verdicts\.png: not written \(No space left"):
+        save_published_figures(copied)
+    assert (copied / "figures" / "verdicts.png").read_bytes() == before
+
+
 def test_the_committed_figures_are_current():
     assert stale_figures(RESULTS) == [], "run: python -m cotnb figures"
 
@@ -82,6 +96,16 @@ def test_a_readme_stays_where_there_are_no_results(tmp_path):
     with pytest.raises(UserError, match="no tables of a published profile"):
         update_readme(readme, tmp_path)
     assert readme.read_text() == f"{BEGIN}old{END}"
+
+
+def test_a_folder_in_place_of_a_readme_is_one_line(copied, monkeypatch, capsys):
+    words = ["aggregate", "--profile", "smol", "--results", copied, "--readme", copied]
+    monkeypatch.setattr(sys, "argv", ["cotnb", *map(str, words)])
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    with pytest.raises(SystemExit) as refused:
+        cli.main()
+    assert refused.value.code == 2
+    assert capsys.readouterr().err == f"cotnb: error: {copied}: Is a directory\n"
 
 
 def test_claims_that_wait_are_counted_and_not_tabled(tmp_path):

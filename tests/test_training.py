@@ -27,6 +27,7 @@ from cotnb.training import (
     tune,
     tune_in_steps,
     tuning_history,
+    work_folder,
 )
 
 PAIRS = [Pair(f"Q: {i}\nA:", f"The answer is {i % 3}.") for i in range(48)]
@@ -285,6 +286,16 @@ def test_a_file_that_grows_no_further_is_one_line_and_the_same_call_goes_on():
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert tuning_history(tune("toy-t5", PAIRS, recipe))["steps"] == 24
+
+
+def test_what_a_kill_right_after_the_end_has_left_is_cleared():
+    recipe = Recipe(**{**vars(QUICK), "seed": 13})
+    folder = cache_folder() / "students" / tune("toy-t5", PAIRS, recipe).fingerprint
+    left = work_folder(folder)
+    left.mkdir()
+    (left / "file").touch()
+    tune("toy-t5", PAIRS, recipe)
+    assert not left.exists() and (folder / DONE).is_file()
 
 
 @pytest.mark.parametrize("state", [None, "", "{", '{"global_step": 19}'])

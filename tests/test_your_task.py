@@ -15,6 +15,7 @@ from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokeni
 from cotnb import cli, training
 from cotnb.errors import UserError
 from cotnb.plots import before_and_after
+from cotnb.rationales.endpoint_teacher import EndpointTeacher
 from cotnb.rationales.teachers import Reply
 from cotnb.students import load_student
 from cotnb.tasks import load_task
@@ -285,6 +286,22 @@ def test_a_teacher_is_asked_what_is_missing_and_is_not_paid_twice(tmp_path):
     )
     fewer = gather(train, teacher=Adder(), samples=3, most_asked=4)
     assert len(fewer.sources[1].written) == 3 * 4
+
+
+def test_another_servers_model_of_the_same_name_is_asked_anew(tmp_path, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    bare = read_questions(write(tmp_path / "q.jsonl", rows(8, rationale=False)))
+    asked = []
+
+    def replies(teacher, wanted, sampling):
+        asked.append(teacher.client.base_url.netloc)
+        return Adder().replies(wanted, sampling)
+
+    monkeypatch.setattr(EndpointTeacher, "replies", replies)
+    for port in (8000, 8001, 8000):
+        monkeypatch.setenv("OPENAI_BASE_URL", f"http://localhost:{port}/v1")
+        gather(bare.examples, teacher=EndpointTeacher("m"), samples=1)
+    assert asked == [b"localhost:8000", b"localhost:8001"]
 
 
 def test_a_rationale_of_ones_own_that_states_another_answer_is_not_taught(tmp_path):

@@ -11,7 +11,7 @@ from cotnb.plots.lines import (
     accuracy_by_size,
 )
 from cotnb.plots.one_run import before_and_after
-from cotnb.plots.style import FLOW_KINDS, FORMAT_LABELS, STYLE
+from cotnb.plots.style import FLOW_KINDS, FORMAT_LABELS, STYLE, as_png
 from cotnb.plots.verdicts import verdict_board
 from cotnb.plots.yields import recipe_yields
 
@@ -24,6 +24,7 @@ __all__ = [
     "accuracy_by_condition",
     "accuracy_by_number_of_steps",
     "accuracy_by_size",
+    "as_png",
     "before_and_after",
     "error_kinds",
     "learning_curve",

@@ -1,5 +1,6 @@
 """How every figure looks: the one table of colours and markers, and its frame."""
 
+from collections.abc import Mapping
 from io import BytesIO
 from textwrap import fill
 from typing import NamedTuple
@@ -150,9 +151,14 @@ class Drawing(Figure):
     """A Figure that a notebook shows, whatever backend matplotlib has there."""
 
     def _repr_png_(self) -> bytes:
-        png = BytesIO()
-        self.savefig(png, format="png", metadata={"Software": None})
-        return png.getvalue()
+        return as_png(self)
+
+
+def as_png(figure: Figure, metadata: Mapping[str, str] | None = None) -> bytes:
+    """A figure as a PNG file's content, which names no version of matplotlib."""
+    png = BytesIO()
+    figure.savefig(png, format="png", metadata={"Software": None, **(metadata or {})})
+    return png.getvalue()
 
 
 def look():

@@ -10,7 +10,7 @@ import pandas as pd
 from cotnb.evaluation import Prediction
 from cotnb.files import current_commit, write_whole
 from cotnb.formats import PROMPT_FORMATS
-from cotnb.plots import FORMAT_LABELS, STYLE, before_and_after
+from cotnb.plots import FORMAT_LABELS, STYLE, as_png, before_and_after
 from cotnb.report import as_markdown, short_commit
 from cotnb.results import scores_frame
 from cotnb.students import Student, describe
@@ -74,7 +74,7 @@ class Findings:
 def write_report(found: Findings, folder: Path) -> Path:
     """Writes report.md and its figure; UserError where the disk refuses."""
     figure = before_and_after(found.scores, headline(found))
-    figure.savefig(folder / FIGURE, metadata={"Software": None})
+    write_whole(folder / FIGURE, as_png(figure))
     return write_whole(folder / REPORT, report_text(found))
 
 

@@ -210,7 +210,7 @@ def _kept_replies(teacher: Teacher) -> Path:
     """
     told = teacher.name
     if isinstance(teacher, EndpointTeacher):
-        told += f"@{teacher.client.base_url.host}"
+        told += f"@{teacher.client.base_url.netloc.decode()}"
     name = "".join(c if c.isalnum() or c in ".-" else "-" for c in told)
     return cache_folder() / "rationales" / f"your_task-{name}.jsonl"
 
