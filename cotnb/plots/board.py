@@ -12,8 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cotnb.claims import in_points
+from cotnb.plots.intervals import MARKS, draw_interval
 from cotnb.plots.style import (
-    EXPECTED_SIDE,
     VERDICT_COLOURS,
     WIDTH,
     Drawing,
@@ -24,17 +24,6 @@ from cotnb.plots.style import (
 
 ROW = 0.44  # inches that a claim takes
 STATEMENTS, COLUMN = 5.4, 2.8  # inches of width
-CAPTION = (
-    "Mark: difference paired on questions and seeds; filled: reproduced, cross: "
-    "contradicted, hollow: inconclusive. Whisker: its 95% interval, seeds and "
-    "questions resampled. Shaded: the side of 0 that is expected. n: questions."
-)
-# of a dot, and whether it is filled
-MARKERS = {
-    "reproduced": ("o", True),
-    "contradicted": ("X", True),
-    "inconclusive": ("o", False),
-}
 
 
 def verdicts_by_profile(
@@ -61,7 +50,8 @@ def verdicts_by_profile(
         for axes, family in zip(panels, columns, strict=True):
             for claim in claims_frame[families == family].itertuples():
                 place = places[claim.claim, _setting(claim.profile)]
-                _draw_claim(axes, place, claim, limit)
+                draw_interval(axes, place, claim, limit)
+                _tell(axes, place, claim, 1.15 * limit)
             axes.set_title(f"profile {family}")
             axes.set_xlim(-limit, 2.7 * limit)
             axes.axvline(0, color="black", linewidth=0.8)
@@ -73,7 +63,7 @@ def verdicts_by_profile(
         panels[0].set_yticks(range(len(labels)), labels, fontsize=8)
         for y, label in enumerate(panels[0].get_yticklabels()):
             label.set_fontweight("normal" if y in places.values() else "bold")
-        frame_text(figure, title, fill(CAPTION, int(15 * width)))
+        frame_text(figure, title, fill(MARKS, int(15 * width)))
     return figure
 
 
@@ -112,33 +102,15 @@ def _ticks(limit: float) -> list[float]:
     return [-reach, 0, reach]
 
 
-def _draw_claim(axes: Axes, y: int, claim, limit: float) -> None:
-    side = (0, limit) if claim.expected == "positive" else (-limit, 0)
-    axes.fill_betweenx([y - 0.42, y + 0.42], *side, color=EXPECTED_SIDE, zorder=0)
+def _tell(axes: Axes, y: int, claim, x: float) -> None:
+    """A claim's verdict and numbers, from x on."""
     colour = VERDICT_COLOURS[claim.verdict]
     text = {"va": "center", "fontsize": 7.5}
     if claim.verdict == "not run":
-        axes.text(1.15 * limit, y, "not run", color=colour, **text)
+        axes.text(x, y, "not run", color=colour, **text)
         return
-    estimate, low, high = (
-        100 * value for value in (claim.estimate, claim.ci_low, claim.ci_high)
-    )
-    marker, filled = MARKERS[claim.verdict]
-    axes.errorbar(
-        estimate,
-        y,
-        xerr=[[max(estimate - low, 0)], [max(high - estimate, 0)]],
-        fmt=marker,
-        color=colour,
-        markerfacecolor=colour if filled else "white",
-        markersize=6,
-        capsize=3,
-        linewidth=1.5,
-    )
     numbers = fill(in_points(claim), 26)  # a slope's unit may need a line of its own
     lines = [*numbers.split("\n"), f"seeds {claim.seeds}, n {claim.n:,}"]
     above = 0.13 * len(lines)
-    axes.text(
-        1.15 * limit, y - above, claim.verdict, color=colour, weight="bold", **text
-    )
-    axes.text(1.15 * limit, y + 0.12, "\n".join(lines), **text, linespacing=1.05)
+    axes.text(x, y - above, claim.verdict, color=colour, weight="bold", **text)
+    axes.text(x, y + 0.12, "\n".join(lines), **text, linespacing=1.05)

@@ -134,7 +134,6 @@ VERDICT_COLOURS = {
     "inconclusive": "#666666",
     "not run": "#666666",
 }
-EXPECTED_SIDE = "#DDEEF7"
 WIDTH = 9.0  # inches; at 100 dpi a figure is 900 pixels wide
 READING = {
     "figure.dpi": 100,

@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cotnb.claims import in_points
+from cotnb.plots.intervals import MARKS, draw_interval
 from cotnb.plots.style import (
-    EXPECTED_SIDE,
     VERDICT_COLOURS,
     WIDTH,
     Drawing,
@@ -38,7 +38,8 @@ def verdict_board(
         )
         limit = 1.15 * reach
         for y, claim in enumerate(claims_frame.itertuples()):
-            _draw_claim(axes, y, claim, limit)
+            draw_interval(axes, y, claim, limit)
+            _tell(axes, y, claim)
         statements = [fill(text, 42) for text in claims_frame["statement"]]
         axes.set_yticks(range(count), statements, fontsize=9)
         axes.set_ylim(count - 0.5, -0.5)
@@ -46,50 +47,23 @@ def verdict_board(
         axes.axvline(0, color="black", linewidth=1)
         axes.set_xlabel("difference in accuracy, percentage points")
         axes.grid(False, axis="y")
-        caption = (
-            "Dot: difference paired on questions and seeds. Whisker: its 95% interval, "
-            "seeds and questions resampled. Shaded: the side that the paper leads one "
-            "to expect. n: questions."
-        )
-        frame_text(figure, title, fill(caption, 135))
+        frame_text(figure, title, fill(MARKS, 135))
     return figure
 
 
-def _draw_claim(axes: Axes, y: int, claim, limit: float) -> None:
-    side = (0, limit) if claim.expected == "positive" else (-limit, 0)
-    axes.fill_betweenx([y - 0.45, y + 0.45], *side, color=EXPECTED_SIDE, zorder=0)
-    colour = VERDICT_COLOURS[claim.verdict]
+def _tell(axes: Axes, y: int, claim) -> None:
+    """A claim's verdict and numbers, to the right of its row."""
     details = ""
     if claim.verdict != "not run":
-        estimate, low, high = (
-            100 * value for value in (claim.estimate, claim.ci_low, claim.ci_high)
-        )
-        axes.errorbar(
-            estimate,
-            y,
-            xerr=[[max(estimate - low, 0)], [max(high - estimate, 0)]],
-            fmt="o",
-            color=colour,
-            capsize=4,
-            linewidth=2,
-        )
-        details = f"\n{in_points(claim)}\nseeds {claim.seeds}, n {claim.n}"
+        details = f"\n{in_points(claim)}\nseeds {claim.seeds}, n {claim.n:,}"
+    place = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
     axes.annotate(
         claim.verdict,
         (1, y),
-        xycoords=("axes fraction", "data"),
         xytext=(8, 13 if details else 0),
-        textcoords="offset points",
-        color=colour,
+        color=VERDICT_COLOURS[claim.verdict],
         fontweight="bold",
         va="center",
+        **place,
     )
-    axes.annotate(
-        details,
-        (1, y),
-        xycoords=("axes fraction", "data"),
-        xytext=(8, 0),
-        textcoords="offset points",
-        fontsize=8.5,
-        va="center",
-    )
+    axes.annotate(details, (1, y), xytext=(8, 0), fontsize=8.5, va="center", **place)
