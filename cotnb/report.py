@@ -9,7 +9,7 @@ import pandas as pd
 from PIL import Image
 
 from cotnb.claims import COLUMNS as CLAIM_COLUMNS
-from cotnb.claims import NO_TEXT, in_points, load_claims
+from cotnb.claims import NO_TEXT, VERDICTS, in_points, load_claims
 from cotnb.errors import UserError
 from cotnb.figures import (
     Found,
@@ -184,6 +184,9 @@ def _section(results: Path, profile: str) -> str:
     commits = sorted({short_commit(commit) for commit in scores["commit"]})
     made = ", ".join(f"`{commit}`" for commit in commits) or "none"
     waiting = claims[claims["verdict"] == "not run"]
+    run = claims[claims["verdict"] != "not run"]
+    counts = run["verdict"].value_counts()
+    tally = ", ".join(f"{counts.get(name, 0)} {name}" for name in VERDICTS)
     told = []
     if len(waiting):
         own = ", ".join(dict.fromkeys(f"`{name}`" for name in waiting["notebook"]))
@@ -199,7 +202,9 @@ def _section(results: Path, profile: str) -> str:
             f"`{COMMAND.format(profile=profile)}`. Differences are paired on questions "
             "and seeds; every interval is a 95% one that resamples both.",
             "",
-            verdict_table(claims[claims["verdict"] != "not run"]),
+            f"Of {len(run)} claims that were put to the test: {tally}.",
+            "",
+            verdict_table(run),
             "",
             *told,
             f"Every score, seed by seed: [`scores.csv`](results/{profile}/scores.csv).",

@@ -119,6 +119,7 @@ def test_claims_that_wait_are_counted_and_not_tabled(tmp_path):
     assert claims["statement"][1] in text
     waiting = (claims["verdict"] == "not run").sum()
     assert f"Not run yet, in whole or in part: {waiting} claims" in text
+    assert f"Of {len(claims) - waiting} claims that were put to the test: " in text
 
 
 def test_a_table_of_an_older_version_is_one_line(tmp_path):
