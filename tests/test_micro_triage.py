@@ -191,6 +191,14 @@ def test_verdicts_on_one_case(rationale, kind, completeness, order):
     assert follows_flow(FALL, rationale) == (kind in ("right", "wrong_fact"))
 
 
+@pytest.mark.parametrize("place", range(4))
+def test_a_swap_of_neighbours_is_one_pair_out_of_order(place):
+    steps = list(FALL.steps)
+    steps[place : place + 2] = reversed(steps[place : place + 2])
+    assert verify_flow(FALL, " ".join(steps)).out_of_order == 1
+    assert verify_flow(FALL, " ".join(reversed(FALL.steps))).out_of_order == 10
+
+
 def test_shares_are_of_all_texts():
     shares = flow_shares([FALL] * 4, [RIGHT, RIGHT, FALL.steps[0], ""])
     assert shares == {

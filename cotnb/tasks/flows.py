@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from math import comb
 
 from cotnb.errors import UserError
 from cotnb.tasks.example import Example
@@ -36,16 +37,26 @@ class FlowVerdict:
         return len(set(self.written)) / len(self.required)
 
     @property
+    def out_of_order(self) -> int:
+        """How many pairs of required steps do not stand in the flow's order.
+
+        Where a step was first written counts. A pair that lacks a step is not in order.
+        With all steps written, so many swaps of neighbours lead to the flow.
+        """
+        place = {name: self.written.index(name) for name in set(self.written)}
+        return sum(
+            not (a in place and b in place and place[a] < place[b])
+            for a, b in combinations(self.required, 2)
+        )
+
+    @property
     def order(self) -> float:
         """The share of pairs of required steps that stand in the flow's order, 0 to 1.
 
-        Where a step was first written counts. A pair that lacks a step is not in order.
         With all steps written, this is (1 + Kendall's tau) / 2.
         """
-        pairs = list(combinations(self.required, 2))
-        place = {name: self.written.index(name) for name in set(self.written)}
-        in_order = [a in place and b in place and place[a] < place[b] for a, b in pairs]
-        return sum(in_order) / len(pairs)
+        pairs = comb(len(self.required), 2)
+        return (pairs - self.out_of_order) / pairs
 
     @property
     def followed(self) -> bool:
