@@ -65,9 +65,10 @@ def list_(notebooks: Notebooks = HOME / "notebooks") -> None:
     from cotnb.notebook_parameters import read_parameters, title
     from cotnb.profiles import load_profile, profile_names
 
-    for name in profile_names():
-        profile = load_profile(name)
-        print(f"{name:8} {profile.description}")
+    names = profile_names()
+    width = max(map(len, names), default=0)
+    for name in names:
+        print(f"{name:{width}} {load_profile(name).description}")
     for path in sorted(notebooks.glob("[0-9]*.ipynb")):
         print(f"\n{path.stem}: {title(path)}")
         for p in read_parameters(path).values():

@@ -10,7 +10,7 @@ from cotnb.claims import COLUMNS as CLAIM_COLUMNS
 from cotnb.claims import Claim
 from cotnb.grid import Run, expand
 from cotnb.ladder.cards import read_cards
-from cotnb.profiles import DRAFTS, Profile
+from cotnb.profiles import Profile
 from cotnb.records import sift_records
 from cotnb.results import COLUMNS as SCORE_COLUMNS
 from cotnb.results import completeness, outcomes_frame
@@ -57,7 +57,7 @@ def check_profile(
 
     A notebook should have the conditions that its claims name, and those that any of
     its records has. A record is of a run when notebook, seed and all that the profile
-    sets agree. A notebook that is not in `notebooks` is looked for in its drafts.
+    sets agree.
     Raises UserError as `expand` does.
     """
     records, faults = sift_records(results / name)
@@ -114,10 +114,8 @@ def strangers(results: Path, name: str, profile: Profile, notebooks: Path) -> li
 
 
 def _expand(name, profile, stem: str, notebooks: Path, results: Path) -> list[Run]:
-    there = (notebooks / f"{stem}.ipynb").exists()
-    folder = notebooks if there else notebooks / DRAFTS
     alone = profile.model_copy(update={"notebooks": {stem: profile.notebooks[stem]}})
-    return expand(name, alone, notebooks=folder, results=results, runs=results)
+    return expand(name, alone, notebooks=notebooks, results=results, runs=results)
 
 
 def _conditions(own, contrasts, stem: str, profile: str) -> list[str]:

@@ -9,7 +9,6 @@ from cotnb.errors import UserError
 from cotnb.paths import named_folder
 
 LADDER = "tiny"  # the profile whose students are pretrained here
-DRAFTS = "drafts"  # in the notebooks' folder: what is not run yet
 Scalar = bool | int | float | str
 
 
@@ -43,24 +42,21 @@ def profiles_folder() -> Path:
     return named_folder("COTNB_PROFILES") or Path(__file__).with_name("profiles")
 
 
-def profile_names(folder: Path | None = None) -> list[str]:
-    """The profiles that there are, in `profiles_folder` or another."""
-    return sorted(path.stem for path in (folder or profiles_folder()).glob("*.yaml"))
+def profile_names() -> list[str]:
+    """The profiles that there are."""
+    return sorted(path.stem for path in profiles_folder().glob("*.yaml"))
 
 
-def published_profiles(notebooks: Path) -> dict[str, Profile]:
-    """The published profiles by name, the ladder's first, and drafts' among them."""
-    found = {}
-    for folder in (profiles_folder(), Path(notebooks) / DRAFTS):
-        for name in profile_names(folder):
-            found.setdefault(name, load_profile(name, folder))
-    names = sorted(found, key=lambda name: (name != LADDER, name))
-    return {name: found[name] for name in names if found[name].published}
+def published_profiles() -> dict[str, Profile]:
+    """The published profiles by name, the ladder's first."""
+    names = sorted(profile_names(), key=lambda name: (name != LADDER, name))
+    found = {name: load_profile(name) for name in names}
+    return {name: profile for name, profile in found.items() if profile.published}
 
 
-def load_profile(name: str, folder: Path | None = None) -> Profile:
+def load_profile(name: str) -> Profile:
     """A profile by name. Raises UserError for an unknown one or a malformed file."""
-    path = (folder or profiles_folder()) / f"{name}.yaml"
+    path = profiles_folder() / f"{name}.yaml"
     if not path.is_file():
         raise UserError(f"no profile {name!r}; there are {', '.join(profile_names())}")
     try:

@@ -148,7 +148,7 @@ def stale_figures(results: Path) -> list[str]:
 
 def profiles_with_results(results: Path) -> list[str]:
     """The published profiles that have both tables."""
-    published = published_profiles(project_folder() / "notebooks")
+    published = published_profiles()
     tables = ("claims.csv", "scores.csv")
     return [
         name

@@ -50,7 +50,7 @@ def _change(path, change):
 
 
 def test_the_committed_results_have_no_fault():
-    for name, plan in published_profiles(NOTEBOOKS).items():
+    for name, plan in published_profiles().items():
         assert not _check(project_folder() / "results", name, plan).faults
 
 
@@ -190,14 +190,3 @@ def test_settings_of_a_grid_are_told_apart(results):
     assert (check.runs, check.done) == (6, 3)
     assert set(check.missing["setting"]) == {"lora"}
     assert f"{OWN} (lora): no record" in check.lines()[-1]
-
-
-def test_a_draft_is_looked_for_where_drafts_are(tmp_path):
-    drafts = tmp_path / "drafts"
-    drafts.mkdir()
-    shutil.copy(NOTEBOOKS / f"{OWN}.ipynb", drafts / f"{OWN}.ipynb")
-    check = check_profile(tmp_path, "smol", _plan(), tmp_path, [])
-    assert check.runs == 3
-    assert [line.split(": ")[1] for line in check.lines()[1:]] == [
-        "no record, seeds 0, 1, 2"
-    ]
