@@ -7,6 +7,7 @@ says so in a line; figures of an empty table say so too.
 import pandas as pd
 
 from cotnb import claims, results
+from cotnb.figures import papers_near, read_papers
 from cotnb.paths import project_folder
 from cotnb.report import read_claims, read_scores
 
@@ -36,6 +37,11 @@ def committed_records(profile: str, notebook: str) -> list[dict]:
         return []
     records = results.read_records(RESULTS / profile)
     return [record for record in records if record["notebook"] == notebook]
+
+
+def committed_papers() -> pd.DataFrame | None:
+    """The numbers of the papers' students near ours in size; None without a table."""
+    return papers_near(read_papers(RESULTS))
 
 
 def _own(table: pd.DataFrame, notebook: str) -> pd.DataFrame:

@@ -45,8 +45,13 @@ def read_found(results: Path, profiles: Sequence[str]) -> Found:
                 read[name].append(table.fillna(NO_TEXT))
         records += newest_scores(sift_records(results / profile)[0])
     scores, claims = (_joined(own) for own in read.values())
-    path = results / "papers.csv"
-    return Found(scores, claims, records, pd.read_csv(path) if path.exists() else None)
+    return Found(scores, claims, records, read_papers(results))
+
+
+def read_papers(results: Path) -> pd.DataFrame | None:
+    """The papers' numbers, results/papers.csv; None without it."""
+    path = Path(results) / "papers.csv"
+    return pd.read_csv(path) if path.exists() else None
 
 
 def _joined(tables: list[pd.DataFrame]) -> pd.DataFrame:

@@ -15,7 +15,6 @@ from cotnb.figures import (
     Found,
     draw,
     drawn_insights,
-    papers_near,
     read_found,
     table_of,
     title_of,
@@ -246,12 +245,6 @@ def _read_csv(results: Path, profile: str, name: str) -> pd.DataFrame:
         command = COMMAND.format(profile=profile)
         raise UserError(f"{path}: no such table; make it with {command}")
     return pd.read_csv(path)
-
-
-def read_papers(results: Path) -> pd.DataFrame | None:
-    """Rows of results/papers.csv on students near ours in size; None without it."""
-    path = Path(results) / "papers.csv"
-    return papers_near(pd.read_csv(path)) if path.exists() else None
 
 
 def as_markdown(table: pd.DataFrame) -> str:
