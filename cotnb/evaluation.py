@@ -26,6 +26,7 @@ from cotnb.students import Student
 from cotnb.tasks.example import Example
 
 EVALUATION_VERSION = 3  # raised when a change of code changes what is generated
+MANY_WEIGHTS = 50_000_000  # of a student that takes long to ask in fp32
 
 
 @dataclass(frozen=True)
@@ -35,17 +36,23 @@ class Asking:
     prompt_format: one of `formats.PROMPT_FORMATS`. demonstrations: how many a few-shot
     prompt shows, drawn with `seed` for each question. max_new_tokens: the longest text
     that is written.
-    precision: "fp32", in which batches never change a greedy answer, or "bf16",
-    twice as fast on a CPU. batch_size: prompts at once.
+    precision: "fp32", in which batches never change a greedy answer, or "bf16", twice
+    as fast on a CPU; None: "bf16" for a student of MANY_WEIGHTS or more, "fp32" for
+    others. batch_size: prompts at once.
     """
 
     prompt_format: str
     instruction: bool = False
     demonstrations: int = 3
     max_new_tokens: int = 160
-    precision: str = "fp32"
+    precision: str | None = None
     batch_size: int = 64
     seed: int = 0
+
+    def precision_for(self, student: Student) -> str:
+        """The precision that this student is asked in."""
+        large = student.parameters >= MANY_WEIGHTS
+        return self.precision or ("bf16" if large else "fp32")
 
 
 @dataclass(frozen=True)
@@ -272,12 +279,13 @@ def _judge(example: Example, text: str, new_tokens: int) -> Prediction:
 
 
 def _cached_texts(student, prompts, asking: Asking) -> list[tuple[str, int]]:
+    precision = asking.precision_for(student)
     named = {
         "version": EVALUATION_VERSION,
         "student": student.fingerprint,
         "prompts": prompts,
         "max_new_tokens": asking.max_new_tokens,
-        "precision": asking.precision,
+        "precision": precision,
         "batch_size": asking.batch_size,
     }
     name = hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()[:24]
@@ -289,7 +297,7 @@ def _cached_texts(student, prompts, asking: Asking) -> list[tuple[str, int]]:
         prompts,
         max_new_tokens=asking.max_new_tokens,
         batch_size=asking.batch_size,
-        precision=asking.precision,
+        precision=precision,
     )
     write_whole(path, json.dumps(texts, ensure_ascii=False))
     return texts

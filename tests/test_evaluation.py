@@ -6,6 +6,7 @@ import pytest
 import torch
 from transformers import BartConfig, BartForConditionalGeneration
 
+from cotnb import evaluation
 from cotnb.batching import encode_prompt
 from cotnb.errors import UserError
 from cotnb.evaluation import (
@@ -217,6 +218,14 @@ def test_asking_again_reads_the_cache_and_other_settings_do_not(student):
     assert len(list(folder.iterdir())) == before
     ask(student, examples, Asking("zero_shot_cot", max_new_tokens=5))
     assert len(list(folder.iterdir())) == before + 1
+
+
+def test_only_a_large_student_is_asked_in_bf16_unless_one_says_so(student, monkeypatch):
+    assert Asking("zero_shot_cot").precision_for(student) == "fp32"
+    monkeypatch.setattr(evaluation, "MANY_WEIGHTS", student.parameters)
+    assert Asking("zero_shot_cot").precision_for(student) == "bf16"
+    said = Asking("zero_shot_cot", precision="fp32")
+    assert said.precision_for(student) == "fp32"
 
 
 def test_few_shot_prompts_show_demonstrations_for_each_example():

@@ -320,7 +320,7 @@ def _lengths(student: Student, texts: list[str]) -> list[int]:
 def _seconds(student: Student, exam: Exam, asking: Asking) -> float:
     """Seconds a question, asked one at a time."""
     asked = prompts_for(exam.test[:TIMED], asking)
-    told = {"max_new_tokens": asking.max_new_tokens, "precision": asking.precision}
+    how = {"precision": asking.precision_for(student), "batch_size": 1}
     begun = time.perf_counter()
-    generate(student, asked, batch_size=1, **told)
+    generate(student, asked, max_new_tokens=asking.max_new_tokens, **how)
     return (time.perf_counter() - begun) / len(asked)
