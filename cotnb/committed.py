@@ -5,11 +5,12 @@ says so in a line; figures of an empty table say so too.
 """
 
 import pandas as pd
+from matplotlib.figure import Figure
 
 from cotnb import claims, results
-from cotnb.figures import papers_near, read_papers
+from cotnb.figures import draw_insight, papers_near, read_found, read_papers
 from cotnb.paths import project_folder
-from cotnb.report import read_claims, read_scores
+from cotnb.report import CLAIMS, profiles_with_results, read_claims, read_scores
 
 RESULTS = project_folder() / "results"
 
@@ -42,6 +43,12 @@ def committed_records(profile: str, notebook: str) -> list[dict]:
 def committed_papers() -> pd.DataFrame | None:
     """The numbers of the papers' students near ours in size; None without a table."""
     return papers_near(read_papers(RESULTS))
+
+
+def committed_figure(name: str) -> Figure | None:
+    """A figure of notebook 90, of all published results; none while it has no data."""
+    found = read_found(RESULTS, profiles_with_results(RESULTS))
+    return draw_insight(name, found, claims.load_claims(CLAIMS))
 
 
 def _own(table: pd.DataFrame, notebook: str) -> pd.DataFrame:

@@ -88,7 +88,7 @@ def table_of(insight: Insight, found: Found) -> pd.DataFrame:
 
 
 def title_of(insight: Insight, found: Found, claims: Sequence[Claim]) -> str:
-    """The claim with its verdict in each profile that has one, or the own title."""
+    """The claim with its verdict in each profile that is drawn, or the own title."""
     statements = {claim.id: claim.statement for claim in claims}
     if not insight.claim:
         return insight.title or insight.notebook
@@ -98,6 +98,9 @@ def title_of(insight: Insight, found: Found, claims: Sequence[Claim]) -> str:
             f"{insight.name} in cotnb/insights.py"
         )
     own = found.claims[found.claims["claim"] == insight.claim]
+    table = table_of(insight, found)
+    if len(table) and "profile" in table:
+        own = own[own["profile"].isin(table["profile"])]
     verdicts = [f"{one.profile}:\u00a0{one.verdict}" for one in own.itertuples()]
     told = f" ({'; '.join(verdicts)})" if verdicts else ""
     return statements[insight.claim].rstrip(".") + told

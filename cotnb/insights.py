@@ -17,7 +17,9 @@ from cotnb.plots import (
     accuracy_by_size,
     error_kinds,
     recipe_yields,
+    task_label,
 )
+from cotnb.profiles import setting_of
 from cotnb.results import errors_by_size, outcomes_frame, split_by_part
 from cotnb.tasks.micro_bbh import MICRO_BBH
 
@@ -68,10 +70,16 @@ def _by_number(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def _of_one_size(scores: pd.DataFrame) -> pd.DataFrame:
-    """The ladder's middle student and any other, on tasks of all numbers of steps."""
+    """The ladder's middle student and any other, on tasks of all numbers of steps.
+
+    Of a real student what it was tuned on in the profile of its own name, "smol": what
+    "smol_gsm8k" and its like have is `_by_data_set`'s.
+    """
     ladder = scores["student"].str.startswith("ladder-")
     one_number = scores["task"].str.contains(ONE_NUMBER)
-    return scores[(~ladder | (scores["student"] == MIDDLE)) & ~one_number]
+    elsewhere = scores["profile"].map(setting_of) != ""
+    one_size = ~ladder | (scores["student"] == MIDDLE)
+    return scores[one_size & ~one_number & ~elsewhere]
 
 
 def _gaps_of_the_ladder(scores: pd.DataFrame) -> pd.DataFrame:
@@ -115,6 +123,25 @@ def mean_yields(records: list[dict]) -> pd.DataFrame:
     if not kept:
         return pd.DataFrame()
     return (sum(kept) / len(kept)).rename(lambda name: STYLE[name].label)
+
+
+def _by_data_set(records: list[dict]) -> pd.DataFrame:
+    """A real student's scores, whichever data set it was tuned on.
+
+    A task that it was not tuned on says what it was. Empty where there is one data set.
+    """
+    tables = []
+    for record in records:
+        own = outcomes_frame([record])
+        own = own[~own["student"].str.startswith("ladder-")]
+        data_set = record["parameters"]["train_task"]
+        told = f", tuned on {task_label(data_set)}"
+        named = own["task"].map(task_label) + told
+        tasks = own["task"].where(own["task"] == data_set, named)
+        tables.append(own.assign(task=tasks, profile=record["profile"]))
+    together = pd.concat(tables) if tables else pd.DataFrame()
+    several = len(together) and together["profile"].nunique() > 1
+    return together if several else pd.DataFrame()
 
 
 def _bbh_by_task(records: list[dict]) -> pd.DataFrame:
@@ -167,6 +194,13 @@ INSIGHTS = (
         "cot_beats_answer_only",
         rows=_of_one_size,
         papers="nearest",
+    ),
+    Insight(
+        f"{EIGHT}-by-data",
+        EIGHT,
+        accuracy_by_condition,
+        "cot_beats_answer_only",
+        table=_by_data_set,
     ),
     Insight(
         f"{EIGHT}-by-steps",

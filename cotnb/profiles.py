@@ -68,3 +68,8 @@ def load_profile(name: str) -> Profile:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise UserError(f"{path}: {where}: {first['msg']}") from None
+
+
+def setting_of(profile: str) -> str:
+    """What "smol_dates" says beyond "smol"; empty for "smol" itself."""
+    return profile.partition("_")[2]

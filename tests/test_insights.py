@@ -1,6 +1,7 @@
 """Every insight has its figure, drawn in one way, and is told while it has none."""
 
 import json
+from dataclasses import replace
 
 import nbformat
 import pandas as pd
@@ -30,7 +31,7 @@ EIGHT = "08_cot_vs_answer_only"
 
 
 def _found(scores, notebook=EIGHT):
-    frame = scores_frame(scores, notebook).assign(profile="made_up")
+    frame = scores_frame(scores, notebook).assign(profile="mine")
     return FOUND.__class__(frame, FOUND.claims.iloc[:0], [], FOUND.papers)
 
 
@@ -80,10 +81,12 @@ def test_nothing_at_all_is_no_error(tmp_path):
         assert axes.texts[0].get_text() == "No results yet."
 
 
-def test_a_title_is_the_claim_with_each_profile_s_verdict():
+def test_a_title_is_the_claim_with_the_verdict_of_each_profile_that_is_drawn():
     told = FOUND.claims.assign(profile="tiny", verdict="contradicted")
-    both = pd.concat([told, FOUND.claims])
-    found = FOUND.__class__(FOUND.scores, both, [], None)
+    unseen = FOUND.claims.assign(profile="smol_gsm8k")  # not in the figure
+    both = pd.concat([told, FOUND.claims, unseen])
+    scores = [FOUND.scores.assign(profile=name) for name in ("tiny", "smol")]
+    found = FOUND.__class__(pd.concat(scores), both, [], None)
     title = title_of(_named(EIGHT), found, CLAIMS).replace("\u00a0", " ")
     assert title == (
         "On the tuned task, tuning on rationales beats tuning on answers alone "
@@ -104,6 +107,31 @@ def test_the_ladder_and_the_real_student_stand_side_by_side():
     assert titles == ["ladder-3M", "SmolLM2-135M"]
     left, right = (len(axes.patches) for axes in figure.axes)
     assert (left, right) == (2, 1)
+
+
+def test_a_real_student_s_data_sets_stand_apart():
+    """Tuned on GSM8K and on SVAMP and asked SVAMP: two panels, not seeds of one."""
+    real = {"parameters": 135_000_000}
+    records = [
+        {
+            "notebook": EIGHT,
+            "profile": profile,
+            "parameters": {"train_task": task},
+            "run": profile,
+            "commit": "c",
+            "scores": [_score("SmolLM2-135M", "cot", asked, **real) for asked in sets],
+        }
+        for profile, task, sets in (
+            ("smol", "svamp", ["svamp"]),
+            ("smol_gsm8k", "gsm8k", ["gsm8k", "svamp"]),
+        )
+    ]
+    one = _named(f"{EIGHT}-by-data")
+    alone, found = (replace(FOUND, records=own) for own in (records[:1], records))
+    assert table_of(one, alone).empty
+    titles = {axes.get_title(loc="left") for axes in draw(one, found, CLAIMS).axes}
+    told = {title.replace("\n", " ") for title in titles}
+    assert told == {"GSM8K (n = 4)", "SVAMP (n = 4)", "SVAMP, tuned on GSM8K (n = 4)"}
 
 
 def test_a_notebook_that_the_table_does_not_know_is_drawn_too():

@@ -11,7 +11,7 @@ from cotnb.plots.lines import (
     accuracy_by_size,
 )
 from cotnb.plots.one_run import before_and_after
-from cotnb.plots.style import FLOW_KINDS, FORMAT_LABELS, STYLE, as_png
+from cotnb.plots.style import FLOW_KINDS, FORMAT_LABELS, STYLE, as_png, task_label
 from cotnb.plots.verdicts import verdict_board
 from cotnb.plots.yields import recipe_yields
 
@@ -30,6 +30,7 @@ __all__ = [
     "learning_curve",
     "pretraining_curve",
     "recipe_yields",
+    "task_label",
     "verdict_board",
     "verdicts_by_profile",
 ]

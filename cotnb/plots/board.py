@@ -21,6 +21,7 @@ from cotnb.plots.style import (
     look,
     nothing_yet,
 )
+from cotnb.profiles import setting_of
 
 ROW = 0.44  # inches that a claim takes
 STATEMENTS, COLUMN = 5.4, 2.8  # inches of width
@@ -49,7 +50,7 @@ def verdicts_by_profile(
         panels = figure.subplots(1, len(columns), sharey=True, squeeze=False)[0]
         for axes, family in zip(panels, columns, strict=True):
             for claim in claims_frame[families == family].itertuples():
-                place = places[claim.claim, _setting(claim.profile)]
+                place = places[claim.claim, setting_of(claim.profile)]
                 draw_interval(axes, place, claim, limit)
                 _tell(axes, place, claim, 1.15 * limit)
             axes.set_title(f"profile {family}")
@@ -71,11 +72,6 @@ def _family(profile: str) -> str:
     return profile.partition("_")[0]
 
 
-def _setting(profile: str) -> str:
-    """What "smol_dates" says beyond "smol"; empty for "smol" itself."""
-    return profile.partition("_")[2]
-
-
 def _rows(claims_frame: pd.DataFrame) -> tuple[list[str], dict[tuple[str, str], int]]:
     """What each row is called, and the row of each (claim, setting).
 
@@ -86,7 +82,7 @@ def _rows(claims_frame: pd.DataFrame) -> tuple[list[str], dict[tuple[str, str], 
     for notebook, of_notebook in claims_frame.groupby("notebook", sort=True):
         labels.append(notebook)
         for claim, own in of_notebook.groupby("claim", sort=False):
-            settings = sorted({_setting(profile) for profile in own["profile"]})
+            settings = sorted({setting_of(profile) for profile in own["profile"]})
             for number, setting in enumerate(settings):
                 places[claim, setting] = len(labels)
                 label = "" if number else fill(own["statement"].iloc[0], 86)
