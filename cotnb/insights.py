@@ -128,13 +128,16 @@ def mean_yields(records: list[dict]) -> pd.DataFrame:
 def _by_data_set(records: list[dict]) -> pd.DataFrame:
     """A real student's scores, whichever data set it was tuned on.
 
-    A task that it was not tuned on says what it was. Empty where there is one data set.
+    A task that it was not tuned on says what it was; a record that does not is left
+    out. Empty where there is one data set.
     """
     tables = []
     for record in records:
         own = outcomes_frame([record])
         own = own[~own["student"].str.startswith("ladder-")]
-        data_set = record["parameters"]["train_task"]
+        data_set = record["parameters"].get("train_task")
+        if not data_set:
+            continue
         told = f", tuned on {task_label(data_set)}"
         named = own["task"].map(task_label) + told
         tasks = own["task"].where(own["task"] == data_set, named)
