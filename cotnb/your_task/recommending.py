@@ -110,7 +110,7 @@ _LABELS = Advice(
 )
 BY_KIND = {
     "number": Advice(
-        4, "a right number is seldom luck: several ways to it teach more than one"
+        4, "a right number is seldom luck: several ways to it may teach a little more"
     ),
     "choice": _LABELS,
     "yes_no": _LABELS,
