@@ -16,7 +16,7 @@ $(VENV)/installed: requirements.txt pyproject.toml
 
 install: $(VENV)/installed ## make the environment in .venv
 
-run: install ## the insights at one seed and two sizes, 10 minutes on 2 cores
+run: install ## the insights at one seed and two sizes, 12 minutes on 2 cores
 	$(COTNB) run --profile quick
 	$(COTNB) aggregate --profile quick
 	$(COTNB) verdicts --profile quick
