@@ -68,8 +68,10 @@ def misplaced(pairs: Pairs, source: list[str], target: list[str]) -> int:
         np.cumsum([len(x) for x in tokens]) for tokens in (source, target)
     )
     return sum(
-        s_ends[i] - len(source[i]) >= t_ends[j]
-        or t_ends[j] - len(target[j]) >= s_ends[i]
+        bool(
+            s_ends[i] - len(source[i]) >= t_ends[j]
+            or t_ends[j] - len(target[j]) >= s_ends[i]
+        )
         for i, j in pairs
     )
 
