@@ -204,6 +204,7 @@ INSIGHTS = (
         accuracy_by_condition,
         "cot_beats_answer_only",
         table=_by_data_set,
+        papers="nearest",
     ),
     Insight(
         f"{EIGHT}-by-steps",

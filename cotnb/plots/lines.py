@@ -234,7 +234,7 @@ def _across(panels: int) -> int:
     """How many panels lie beside each other."""
     if panels <= 4:
         return panels
-    return 3 if panels < 9 else 5
+    return 3 if panels <= 9 else 4 if panels <= 12 else 5
 
 
 def _colour(condition: str, prompt_format: str, by_asking: bool) -> str:
