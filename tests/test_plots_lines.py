@@ -180,7 +180,7 @@ def test_many_panels_are_wrapped_and_empty_ones_hidden():
     scores = [_score("small", 5, f"task {x}", step=k) for x in LETTERS for k in (0, 9)]
     figure = _drawn(accuracy_by_checkpoint(tidy(_record(scores))))
     shown = [axes for axes in figure.axes if axes.get_visible()]
-    assert len(shown) == 11 and len(figure.axes) == 15
+    assert len(shown) == 11 and len(figure.axes) == 12
     titles = [axes.get_title(loc="left") for axes in shown]
     assert titles == [f"task {x}" for x in LETTERS]
 
