@@ -21,6 +21,8 @@ SECTIONS = {
     "agreement": ("benchmarks.agreement",),
     "grid": ("benchmarks.grid",),
     "alignment": ("benchmarks.alignment",),
+    "gpu-smollm2": ("benchmarks.gpu", "smollm2"),
+    "gpu-flan-t5-base": ("benchmarks.gpu", "flan-t5-base"),
 }
 
 

@@ -8,7 +8,7 @@ from cotnb.errors import UserError
 from cotnb.experiment import build_pairs
 from cotnb.formats import Pair
 from cotnb.rationales import from_generator, keep_correct, match, teacher_rationales
-from cotnb.students import Student, load_student
+from cotnb.students import Student, default_device, load_student
 from cotnb.tasks import Example, load_task
 
 
@@ -42,23 +42,38 @@ def t5_on_micro_world() -> tuple[Student, list[Pair]]:
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=plain, pad_token="<pad>", eos_token="</s>", unk_token="<unk>"
     )
+    model = random_t5(len(tokenizer), d_model=256, d_kv=32, d_ff=512, heads=8, layers=4)
+    name = f"T5 of {model.num_parameters() / 1e6:.1f}M on the micro-world"
+    return Student(name, model, tokenizer, "benchmark"), pairs
+
+
+def flan_t5_base_shape() -> tuple[Student, list[Pair]]:
+    """Random weights in Flan-T5-base's shape, head tied; pairs of the small T5."""
+    student, pairs = t5_on_micro_world()
+    model = random_t5(32128, d_model=768, d_kv=64, d_ff=2048, heads=12, layers=12)
+    name = "Flan-T5-base's shape, random weights, on the micro-world"
+    return Student(name, model, student.tokenizer, "benchmark"), pairs
+
+
+def random_t5(
+    vocabulary: int, *, d_model: int, d_kv: int, d_ff: int, heads: int, layers: int
+) -> T5ForConditionalGeneration:
+    """A T5 of version 1.1, without dropout, the same each time."""
     torch.manual_seed(0)
     config = T5Config(
-        vocab_size=len(tokenizer),
-        d_model=256,
-        d_kv=32,
-        d_ff=512,
-        num_layers=4,
-        num_heads=8,
+        vocab_size=vocabulary,
+        d_model=d_model,
+        d_kv=d_kv,
+        d_ff=d_ff,
+        num_layers=layers,
+        num_heads=heads,
         feed_forward_proj="gated-gelu",
         decoder_start_token_id=0,
         pad_token_id=0,
         eos_token_id=1,
         dropout_rate=0.0,
     )
-    model = T5ForConditionalGeneration(config)
-    name = f"T5 of {model.num_parameters() / 1e6:.1f}M on the micro-world"
-    return Student(name, model, tokenizer, "benchmark"), pairs
+    return T5ForConditionalGeneration(config).to(default_device())
 
 
 def questions_to_ask(problem: str, size: int) -> list[Example]:

@@ -40,6 +40,7 @@ def tables() -> str:
         _agreement(found),
         _grid(found),
         _alignment(found),
+        *(_gpu(found[name]) for name in sorted(found) if name.startswith("gpu-")),
     ]
     parts += [f"{name}: {_about(section)}" for name, section in sorted(found.items())]
     return "\n\n".join(part for part in parts if part)
@@ -166,6 +167,39 @@ def _alignment(found: dict) -> str:
         f"Of {section['pairs']:,} pairs on the recurrence's paths {theirs:,} are of "
         f"tokens that share no character; of ours {ours:,}. Tokens with a partner, "
         f"{'; '.join(shares)}."
+    )
+
+
+def _gpu(section: dict) -> str:
+    """Tuning and asking by batch size, and how busy the GPU was."""
+    stated = section["stated_tflops"]
+    tuned = [
+        {
+            "rows a step": str(row["rows"]),
+            "all / target tokens a second": (
+                f"{row['tokens_a_second']:,.0f} / {row['target_tokens_a_second']:,.0f}"
+            ),
+            "of the rate of products": f"{100 * row['of_products']:.0f}%",
+            "of the stated rate": f"{100 * row['of_stated']:.0f}%" if stated else "",
+            "GiB": f"{row['peak_gib']:.1f}",
+        }
+        for row in section["tuning"]
+    ]
+    asked = [
+        {
+            "rows at a time": str(row["rows"]),
+            "questions a second": f"{row['questions_a_second']:.1f}",
+            "new tokens a second": f"{row['new_tokens_a_second']:,.0f}",
+            "GiB": f"{row['peak_gib']:.1f}",
+        }
+        for row in section["asking"]
+    ]
+    busy = section["busy"]
+    return (
+        f"On a GPU, {section['problem']}, tuning in bf16:\n\n{_markdown(tuned)}\n\n"
+        f"With {busy['rows']} rows the host waits {busy['waits_a_step']:.1f} times a "
+        f"step, and the GPU works {100 * busy['busy']:.0f}% of the time. "
+        f"Asking in bf16:\n\n{_markdown(asked)}"
     )
 
 

@@ -8,6 +8,7 @@ import copy
 import sys
 import tempfile
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -29,7 +30,7 @@ from benchmarks.paired import in_own_process, peak_gib, ratios, save, take_turns
 from benchmarks.problems import smollm2_on_svamp, t5_on_micro_world
 from cotnb.batching import encode_pairs, plan_batches
 from cotnb.recipes import Recipe
-from cotnb.students import Student
+from cotnb.students import Student, default_device
 from cotnb.training import build_trainer
 
 STEPS = {"smollm2": 2, "t5": 10}  # timed in a turn
@@ -40,16 +41,23 @@ QUIET = {"disable_tqdm": True, "logging_steps": 1}
 
 
 class Clock(TrainerCallback):
-    """Seconds of each optimiser step."""
+    """Seconds of all optimiser steps but the first, and of what is between them."""
 
     def __init__(self):
-        self.seconds: list[float] = []
+        self.begun = self.seconds = 0.0
 
-    def on_step_begin(self, *_, **__):
-        self.begun = time.perf_counter()
+    def on_step_end(self, args, state, *_, **__):
+        if state.global_step == 1:
+            self.begun = now()
+        if state.global_step == state.max_steps:
+            self.seconds = now() - self.begun
 
-    def on_step_end(self, *_, **__):
-        self.seconds.append(time.perf_counter() - self.begun)
+
+def now() -> float:
+    """Seconds by a clock, once a GPU has done all that it was told to."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter()
 
 
 @dataclass
@@ -60,17 +68,20 @@ class Problem:
     method: str
     student: Student
     pairs: list
+    steps: int  # timed in a turn
+    batch: int  # rows of a step
 
     def __post_init__(self):
         self.encoded = encode_pairs(
             self.student.tokenizer, self.pairs, self.student.is_encoder_decoder, 512
         )
-        self.rows = (STEPS[self.kind] + 1) * BATCH[self.kind]
 
     def rows_of(self, number: int) -> list[int]:
         """The rows of a turn: other ones each time, the same for each contestant."""
-        order = np.random.default_rng(number).permutation(len(self.encoded))
-        return order[: self.rows].tolist()
+        count, rng = (self.steps + 1) * self.batch, np.random.default_rng(number)
+        rounds = -(-count // len(self.encoded))  # more than there are: once more
+        orders = [rng.permutation(len(self.encoded)) for _ in range(rounds)]
+        return np.concatenate(orders)[:count].tolist()
 
     def model(self):
         return copy.deepcopy(self.student.model)
@@ -90,7 +101,7 @@ class Problem:
         timed = [self.encoded[row] for step in order[1:] for row in step]
         targets = sum(len(row.target) for row in timed)
         tokens = targets + sum(len(row.prompt) for row in timed)
-        seconds = sum(clock.seconds[1:])
+        seconds = clock.seconds
         losses = [row["loss"] for row in trainer.state.log_history if "loss" in row]
         return {
             "tokens_a_second": round(tokens / seconds, 1),
@@ -134,7 +145,14 @@ def _weights(module) -> int:
 
 def ours(problem: Problem, number: int, own_batches: bool = True) -> dict:
     """As `tune` does it; own_batches: as it plans them, or as theirs."""
-    rows, size = problem.rows_of(number), BATCH[problem.kind]
+    with trainer_of_ours(problem, number, own_batches) as (trainer, order):
+        return problem.measured(trainer, Clock(), order)
+
+
+@contextmanager
+def trainer_of_ours(problem: Problem, number: int, own_batches: bool = True):
+    """The trainer of a turn, and the rows of each of its steps."""
+    rows, size = problem.rows_of(number), problem.batch
     encoded = [problem.encoded[row] for row in rows]
     plan = [list(range(i, i + size)) for i in range(0, len(rows), size)]
     if own_batches:
@@ -147,13 +165,12 @@ def ours(problem: Problem, number: int, own_batches: bool = True) -> dict:
         trainer = build_trainer(student, encoded, plan, recipe, Path(work))
         trainer.args.logging_steps = trainer.state.logging_steps = 1
         trainer.args.save_strategy = "no"
-        order = [[rows[i] for i in step] for step in plan]
-        return problem.measured(trainer, Clock(), order)
+        yield trainer, [[rows[i] for i in step] for step in plan]
 
 
 def theirs(problem: Problem, number: int, by_hand: bool) -> dict:
     """As the documentation sets it up, or with every option that is for speed."""
-    rows, size = problem.rows_of(number), BATCH[problem.kind]
+    rows, size = problem.rows_of(number), problem.batch
     order = [rows[i : i + size] for i in range(0, len(rows), size)]
     model = problem.model()
     if by_hand:
@@ -213,25 +230,26 @@ def matrix_product_rate(problem: Problem, tokens: int = 2048) -> dict:
     model, total, seconds = problem.student.model, 0.0, 0.0
     shapes = [tuple(p.shape) for p in model.parameters() if p.dim() == 2]
     for shape in sorted(set(shapes)):
-        weight = torch.randn(shape, dtype=torch.bfloat16)
-        x = torch.randn(tokens, shape[1], dtype=torch.bfloat16)
-        y = torch.randn(tokens, shape[0], dtype=torch.bfloat16)
+        weight, x, y = (
+            torch.randn(size, dtype=torch.bfloat16, device=default_device())
+            for size in (shape, (tokens, shape[1]), (tokens, shape[0]))
+        )
 
         def products(x=x, y=y, weight=weight):
             F.linear(x, weight), y @ weight, y.T @ x
 
         products()
-        begun = time.perf_counter()
+        begun = now()
         for _ in range(3):
             products()
         count = shapes.count(shape)
-        seconds += count * (time.perf_counter() - begun) / 3
+        seconds += count * (now() - begun) / 3
         total += count * 6.0 * tokens * weight.numel()
     return {"gflops": round(total / seconds / 1e9, 1)}
 
 
 def problem_of(kind: str, method: str) -> Problem:
-    return Problem(kind, method, *PROBLEMS[kind]())
+    return Problem(kind, method, *PROBLEMS[kind](), STEPS[kind], BATCH[kind])
 
 
 def take_turn(kind: str, method: str, name: str, number: int) -> dict:

@@ -1,10 +1,11 @@
-"""Attention for decoding on a CPU, written out: SDPA is slow on so few queries."""
+"""Attention for decoding, on a CPU written out: SDPA is slow on so few queries."""
 
 import torch
 from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
+from cotnb.gpu_attention import never_wait
 from cotnb.packed_attention import PECULIAR
 
 NAME = "cotnb_decoding"
@@ -12,9 +13,13 @@ WRITTEN_OUT = 512  # tokens of a prompt up to which its attention is written out
 
 
 def decode_fast(model: PreTrainedModel) -> None:
-    """Have a decoder-only model attend as `decoding_attention` does, where it can."""
-    plain = model._supports_attention_backend and not model.config.is_encoder_decoder
-    if plain and model.device.type == "cpu":
+    """Have a model attend as `decoding_attention` does, or on a GPU as `never_wait` has
+
+    it, where it can; an encoder-decoder on a CPU stays as it is.
+    """
+    if model.device.type != "cpu":
+        never_wait(model)
+    elif model._supports_attention_backend and not model.config.is_encoder_decoder:
         model.set_attn_implementation(NAME)
 
 

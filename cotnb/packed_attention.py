@@ -8,7 +8,7 @@ so what fills its end is never seen and no mask of padding is needed.
 
 import torch
 import torch.nn.functional as F
-from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
+from transformers import AttentionInterface, PreTrainedModel
 
 from cotnb.errors import UserError
 
@@ -82,5 +82,5 @@ def _explicit(query, key, value, scaling: float, dropout: float):
     return torch.bmm(weights, value).view(batch, heads, length, width)
 
 
+# no mask is registered: transformers then makes none, nor looks for packed rows
 AttentionInterface.register(NAME, packed_attention)
-AttentionMaskInterface.register(NAME, lambda *_, **__: None)

@@ -45,6 +45,7 @@ class PairTrainer(Trainer):
             batch_sampler=self.plan,
             collate_fn=self._collate,
             num_workers=self.args.dataloader_num_workers,
+            pin_memory=self.args.dataloader_pin_memory,
         )
         # every process reads whole steps and takes its own rows of them
         return prepare_data_loader(
@@ -53,6 +54,7 @@ class PairTrainer(Trainer):
             num_processes=1,
             process_index=0,
             put_on_device=True,
+            non_blocking=True,
         )
 
     def _collate(self, rows: list[Encoded]) -> dict:

@@ -26,6 +26,7 @@ from cotnb.batching import Encoded, encode_pairs, plan_batches
 from cotnb.checkpoints import NOT_WRITTEN, disk_refusal, last_checkpoint
 from cotnb.errors import UserError
 from cotnb.formats import Pair
+from cotnb.gpu_attention import never_wait
 from cotnb.launching import processes_wanted, train_in_processes
 from cotnb.matching import soften
 from cotnb.memory import keep_freed_memory
@@ -262,6 +263,8 @@ def build_trainer(
     elif base.device.type == "cpu":
         # SDPA is slower there
         attend_by_rows(model)
+    else:
+        never_wait(model)
     _fuse_activations(model)
     if recipe.method == "lora":
         model = get_peft_model(model, _lora(base, recipe))
@@ -280,6 +283,7 @@ def build_trainer(
         bf16=recipe.precision == "bf16",
         use_cpu=not torch.cuda.is_available(),
         logging_steps=max(1, len(plan) // 50),
+        logging_nan_inf_filter=False,  # a loss that is lost shows, and no step waits
         save_steps=max(10, len(plan) // CHECKPOINTS_A_TUNING),
         save_total_limit=1,
         seed=recipe.seed,
