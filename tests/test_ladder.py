@@ -33,6 +33,7 @@ from cotnb.ladder.pretraining import (
     Shards,
     hand_over,
     pretrain,
+    pretrain_further,
     pretraining_note,
     publish,
     recipe_for,
@@ -41,7 +42,7 @@ from cotnb.ladder.pretraining import (
 from cotnb.ladder.sizes import HEAD, LADDER, new_model
 from cotnb.ladder.tokenizer import train_tokenizer
 from cotnb.recipes import Recipe
-from cotnb.students import load_student
+from cotnb.students import load_student, open_student
 from cotnb.tasks import load_task
 from cotnb.tasks.micro_bbh import MICRO_BBH
 from cotnb.tasks.micro_world import load_micro_world, split_of
@@ -238,6 +239,24 @@ def test_pretraining_is_noted_and_published(few_marks, tmp_path):
         pretraining.ASKED
     )
     assert generate(student, ["Q: 1 + 1 =\nA:"], max_new_tokens=4)
+
+
+def test_a_pretrained_student_reads_on_from_where_it_was(few_marks):
+    start = pretrain("ladder-0.3M", 640, SMALL)
+    begun = open_student(start, "ladder-0.3M").fingerprint
+    folder = pretrain_further(start, "ladder-0.3M", 640, 1280, 1e-3)
+    note = pretraining_note(folder)
+    assert (note["start"], note["first"], note["pairs"]) == (begun, 640, 1280)
+    assert note["curve"][-1]["pairs"] == 640 + 1280
+    assert note["recipe"]["learning_rate"] == 1e-3
+    # it knows what it knew: its first loss is below that of a new one
+    before = pretraining_note(start)["losses"]
+    assert note["losses"][0]["loss"] < before[0]["loss"]
+    assert open_student(start, "ladder-0.3M").fingerprint == begun
+    assert pretrain_further(start, "ladder-0.3M", 640, 1280, 1e-3) == folder
+    assert pretrain_further(start, "ladder-0.3M", 512, 1280, 1e-3) != folder
+    with pytest.raises(UserError, match="expected 128 or more"):
+        pretrain_further(start, "ladder-0.3M", 640, 100, 1e-3)
 
 
 def test_a_killed_pretraining_goes_on_from_its_last_mark(few_marks):

@@ -46,6 +46,7 @@ WIDTH_AT_RATE = 128
 EMBEDDINGS_FASTER = 15
 LONG = 1000  # steps from which on compiling, a minute or two, pays
 MARKS = 20  # points of the curve, and checkpoints that a kill may fall back to
+FURTHER_MARKS = 5  # where one that was pretrained reads on
 STEPS_A_MARK = 30  # or more: a short pretraining has fewer marks
 QUESTIONS_A_MARK = 150  # of each kind
 PRETRAINING_VERSION = 7  # raised when a change of code changes what is learnt
@@ -108,7 +109,34 @@ def pretrain(name: str, pairs: int = PAIRS, recipe: Recipe | None = None) -> Pat
     folder.parent.mkdir(parents=True, exist_ok=True)
     with locked(Path(f"{folder}.lock")):
         if not (folder / DONE).is_file():
-            _pretrain_into(folder, name, pairs, recipe)
+            torch.manual_seed(recipe.seed)
+            model = new_model(name, train_tokenizer()).to(default_device())
+            student = Student(name, model, train_tokenizer(), folder.name)
+            _pretrain_into(folder, student, pairs, recipe)
+    return folder
+
+
+def pretrain_further(
+    start: Path, name: str, first: int, pairs: int, rate: float, seed: int = 0
+) -> Path:
+    """The folder of a student that was pretrained and reads on, made or found.
+
+    start: a folder with a ladder student, which stays as it is. first: the pairs that
+    it has read. pairs: to read of those that follow. rate: to which the learning rate
+    rises once more, in a recipe that is the size's own otherwise, before it falls; the
+    optimiser's moments begin anew. After a kill the same call goes on.
+    Raises UserError as `pretrain` does, and where there is no student in start.
+    """
+    recipe = replace(recipe_for(name, seed), learning_rate=rate)
+    _refuse_too_few(pairs, recipe)
+    begun = open_student(start, name)
+    named = {"start": begun.fingerprint, "first": first}
+    folder = _folder(name, pairs, recipe, **named)
+    with locked(Path(f"{folder}.lock")):
+        if not (folder / DONE).is_file():
+            _pretrain_into(folder, begun, pairs, recipe, first)
+            note = json.loads((folder / DONE).read_text())
+            (folder / DONE).write_text(json.dumps(note | named, indent=1))
     return folder
 
 
@@ -179,31 +207,42 @@ def _planned(name: str, pairs: int, recipe: Recipe | None) -> tuple[Path, Recipe
     """Where a pretraining's student is once it is finished, and its recipe."""
     own = recipe_for(name)  # also where another is given: it knows the names
     recipe = recipe or own
+    _refuse_too_few(pairs, recipe)
+    return _folder(name, pairs, recipe), recipe
+
+
+def _refuse_too_few(pairs: int, recipe: Recipe) -> None:
     if pairs < recipe.batch_size:
         raise UserError(f"{pairs} pairs: expected {recipe.batch_size} or more")
-    folder = cache_folder() / "ladder" / f"{name}-{_hash(name, pairs, recipe)}"
-    return folder, recipe
 
 
-def _pretrain_into(folder: Path, name: str, pairs: int, recipe: Recipe) -> None:
+def _folder(name: str, pairs: int, recipe: Recipe, **begun) -> Path:
+    """Where such a pretraining's student is; begun: what it went on from, if so."""
+    named = [PRETRAINING_VERSION, asdict(LADDER[name]), pairs, recipe.settings()]
+    told = json.dumps([*named, begun] if begun else named)
+    key = hashlib.sha256(told.encode()).hexdigest()[:16]
+    return cache_folder() / "ladder" / f"{name}-{key}"
+
+
+def _pretrain_into(
+    folder: Path, student: Student, pairs: int, recipe: Recipe, first: int = 0
+) -> None:
+    """first: how many pairs were read before."""
     if is_main():
         handover.unpack(handover.UNFINISHED / folder.name, work_folder(folder))
     wait_for_all()
-    tokenizer = train_tokenizer()
-    torch.manual_seed(recipe.seed)
-    model = new_model(name, tokenizer).to(default_device())
-    student = Student(name, model, tokenizer, folder.name)
-    size = recipe.batch_size
-    plan = [range(i, i + size) for i in range(0, pairs - size + 1, size)]
-    shards = Shards(tokenizer, pairs)
+    size, end = recipe.batch_size, first + pairs
+    plan = [range(i, i + size) for i in range(first, end - size + 1, size)]
+    shards = Shards(student.tokenizer, end)
     trainer = build_trainer(student, shards, plan, recipe, work_folder(folder))
-    trainer.optimizer = _optimizer(model, recipe)
-    trainer.args.save_steps = max(1, len(plan) // _marks(len(plan)))
+    trainer.optimizer = _optimizer(student.model, recipe)
+    marks = _marks(len(plan), MARKS if not first else FURTHER_MARKS)
+    trainer.args.save_steps = max(1, len(plan) // marks)
     if len(plan) >= LONG:
-        _compile(model)
+        _compile(student.model)
     if torch.cuda.is_available():
         trainer.args.dataloader_num_workers = 2
-    curve = _Curve(student, len(plan), size)
+    curve = _Curve(student, len(plan), marks, first, size)
     trainer.add_callback(curve)
     about = {
         "pairs": pairs,
@@ -212,7 +251,7 @@ def _pretrain_into(folder: Path, name: str, pairs: int, recipe: Recipe) -> None:
         "curve": curve.rows,
         "moments_anew": curve.moments_anew,
     }
-    train_into(folder, trainer, tokenizer, about)
+    train_into(folder, trainer, student.tokenizer, about)
 
 
 def _compile(model) -> None:
@@ -240,10 +279,9 @@ def _optimizer(model, recipe: Recipe) -> torch.optim.AdamW:
 class _Curve(TrainerCallback):
     """Asks the student at marks of its pretraining; rows are kept with checkpoints."""
 
-    def __init__(self, student: Student, steps: int, batch_size: int):
-        self.student, self.batch_size = student, batch_size
-        count = _marks(steps)
-        self.marks = {round(steps * (i + 1) / count) for i in range(count)}
+    def __init__(self, student: Student, steps: int, marks: int, first: int, size: int):
+        self.student, self.first, self.batch_size = student, first, size
+        self.marks = {round(steps * (i + 1) / marks) for i in range(marks)}
         self.rows: list[dict] = []
         self.moments_anew: list[int] = []
 
@@ -258,7 +296,7 @@ class _Curve(TrainerCallback):
         if step not in self.marks or not state.is_world_process_zero:
             return
         now = replace(self.student, fingerprint=f"{self.student.fingerprint}-{step}")
-        at = {"step": step, "pairs": step * self.batch_size}
+        at = {"step": step, "pairs": self.first + step * self.batch_size}
         # uncompiled: what is asked has other shapes at every token
         with torch.compiler.set_stance("force_eager"):
             rows = [at | row for row in score_all(now, "dev", QUESTIONS_A_MARK)]
@@ -267,10 +305,5 @@ class _Curve(TrainerCallback):
         self.rows += rows
 
 
-def _marks(steps: int) -> int:
-    return min(MARKS, max(1, steps // STEPS_A_MARK))
-
-
-def _hash(name: str, pairs: int, recipe: Recipe) -> str:
-    named = [PRETRAINING_VERSION, asdict(LADDER[name]), pairs, recipe.settings()]
-    return hashlib.sha256(json.dumps(named).encode()).hexdigest()[:16]
+def _marks(steps: int, most: int) -> int:
+    return min(most, max(1, steps // STEPS_A_MARK))
