@@ -171,12 +171,16 @@ def decide_verdict(low: float, high: float, expected: str) -> str:
 def in_points(claim) -> str:
     """A contrast in percentage points with its interval and, of a slope, its unit.
 
-    claim: a row of `evaluate_claims`'s table that has an estimate.
+    claim: a row of `evaluate_claims`'s table that has an estimate. Where no question
+    was answered otherwise there is no interval, and it says so.
     """
     estimate, low, high = (
-        100 * value for value in (claim.estimate, claim.ci_low, claim.ci_high)
+        round(100 * value, 1) + 0.0  # never "-0.0"
+        for value in (claim.estimate, claim.ci_low, claim.ci_high)
     )
     per = f" per {claim.per}" if claim.per else ""
+    if claim.ci_low == claim.ci_high:
+        return f"{estimate:+.1f}{per}, in every question"
     return f"{estimate:+.1f} [{low:+.1f}, {high:+.1f}]{per}"
 
 

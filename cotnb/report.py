@@ -9,7 +9,7 @@ import pandas as pd
 from PIL import Image
 
 from cotnb.claims import COLUMNS as CLAIM_COLUMNS
-from cotnb.claims import NO_TEXT, VERDICTS, in_points, load_claims
+from cotnb.claims import NO_PAPER, NO_TEXT, VERDICTS, in_points, load_claims
 from cotnb.errors import UserError
 from cotnb.figures import (
     Found,
@@ -184,8 +184,6 @@ def _section(results: Path, profile: str) -> str:
     made = ", ".join(f"`{commit}`" for commit in commits) or "none"
     waiting = claims[claims["verdict"] == "not run"]
     run = claims[claims["verdict"] != "not run"]
-    counts = run["verdict"].value_counts()
-    tally = ", ".join(f"{counts.get(name, 0)} {name}" for name in VERDICTS)
     told = []
     if len(waiting):
         own = ", ".join(dict.fromkeys(f"`{name}`" for name in waiting["notebook"]))
@@ -198,10 +196,9 @@ def _section(results: Path, profile: str) -> str:
             f"### Profile `{profile}`",
             "",
             f"Runs made at commit {made}; tables made by "
-            f"`{COMMAND.format(profile=profile)}`. Differences are paired on questions "
-            "and seeds; every interval is a 95% one that resamples both.",
+            f"`{COMMAND.format(profile=profile)}`.",
             "",
-            f"Of {len(run)} claims that were put to the test: {tally}.",
+            f"{_tally(run)}.",
             "",
             verdict_table(run),
             "",
@@ -210,6 +207,16 @@ def _section(results: Path, profile: str) -> str:
             "",
         ]
     )
+
+
+def _tally(run: pd.DataFrame) -> str:
+    """Verdicts counted, of what a paper or a saying claims and of what we do."""
+    own, told = run["paper"] == NO_PAPER, []
+    for whose, part in (("others", run[~own]), ("our own", run[own])):
+        counts = part["verdict"].value_counts()
+        named = ", ".join(f"{counts.get(name, 0)} {name}" for name in VERDICTS)
+        told += [f"{len(part)} claims of {whose}: {named}"] if len(part) else []
+    return f"Put to the test: {'; '.join(told) or 'none yet'}"
 
 
 def _split(readme: Path) -> tuple[str, str, str]:

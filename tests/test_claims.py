@@ -1,11 +1,19 @@
 """Verdicts: the rule each way, the pairing, and what is missing."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
 
-from cotnb.claims import NO_PAPER, decide_verdict, evaluate_claims, load_claims
+from cotnb.claims import (
+    NO_PAPER,
+    decide_verdict,
+    evaluate_claims,
+    in_points,
+    load_claims,
+)
 from cotnb.errors import UserError
 from cotnb.paths import project_folder
 from cotnb.records import Score
@@ -222,3 +230,16 @@ def test_the_committed_claims_name_papers_that_are_listed():
     claims = load_claims(project_folder() / "notebooks" / "claims.yaml")
     papers = pd.read_csv(project_folder() / "results" / "papers.csv")
     assert {claim.paper for claim in claims} <= {*papers["paper"], NO_PAPER}
+
+
+@pytest.mark.parametrize(
+    ("interval", "told"),
+    [
+        ((0.1, 0.05, 0.15), "+10.0 [+5.0, +15.0]"),
+        ((0.0, 0.0, 0.0), "+0.0, in every question"),
+        ((0.0, -0.0003, 0.002), "+0.0 [+0.0, +0.2]"),
+    ],
+)
+def test_a_contrast_in_points(interval, told):
+    row = dict(zip(("estimate", "ci_low", "ci_high"), interval, strict=True))
+    assert in_points(SimpleNamespace(**row, per="")) == told

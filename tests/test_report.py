@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from cotnb import cli
-from cotnb.claims import COLUMNS
+from cotnb.claims import COLUMNS, VERDICTS
 from cotnb.errors import UserError
 from cotnb.figures import read_found
 from cotnb.paths import project_folder
@@ -119,7 +119,23 @@ def test_claims_that_wait_are_counted_and_not_tabled(tmp_path):
     assert claims["statement"][1] in text
     waiting = (claims["verdict"] == "not run").sum()
     assert f"Not run yet, in whole or in part: {waiting} claims" in text
-    assert f"Of {len(claims) - waiting} claims that were put to the test: " in text
+    run = claims[claims["verdict"] != "not run"]
+    assert set(run["paper"]) & {"none"} == set()  # of this profile all are of papers
+    counts = run["verdict"].value_counts()
+    named = ", ".join(f"{counts.get(name, 0)} {name}" for name in VERDICTS)
+    assert f"Put to the test: {len(run)} claims of others: {named}.\n" in text
+
+
+def test_own_claims_are_counted_apart(tmp_path):
+    shutil.copytree(RESULTS / "smol", tmp_path / "smol")
+    path = tmp_path / "smol" / "claims.csv"
+    claims = pd.read_csv(path)
+    run = claims["verdict"] != "not run"
+    claims.loc[claims[run].index[0], ["paper", "verdict"]] = ["none", "contradicted"]
+    claims.to_csv(path, index=False)
+    text = generate_results(tmp_path).partition("### Figures")[0]
+    assert f"Put to the test: {run.sum() - 1} claims of others: " in text
+    assert "; 1 claims of our own: 0 reproduced, 1 contradicted, 0 incon" in text
 
 
 def test_a_table_of_an_older_version_is_one_line(tmp_path):
