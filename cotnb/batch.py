@@ -14,6 +14,7 @@ from typing import Protocol
 from filelock import FileLock, Timeout
 from tqdm import tqdm
 
+from cotnb.files import check_writable
 from cotnb.grid import Run
 
 DONE, SKIPPED, FAILED = "done", "skipped", "failed"
@@ -226,7 +227,8 @@ def run_all(
 ) -> list[Outcome]:
     """Run what is not done; a bar of the grid and a line a run.
 
-    machines: where runs go. On Ctrl-C the kernels are ended, what is under way is
+    machines: where runs go. Raises UserError, before anything is run, where records
+    cannot be written. On Ctrl-C the kernels are ended, what is under way is
     given up, and KeyboardInterrupt is raised again.
     """
     to_do = [run for run in runs if not run.done]
@@ -234,6 +236,8 @@ def run_all(
         say(f"{len(runs) - len(to_do)} of {len(runs)} runs are done already")
     if not to_do:
         return []
+    for folder in {run.record.parent for run in to_do}:
+        check_writable(folder)
     outcomes: list[Outcome] = []
     bar = tqdm(total=len(to_do), unit="run", disable=not sys.stderr.isatty())
     with bar, machines:

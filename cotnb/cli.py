@@ -15,9 +15,7 @@ from cotnb.errors import UserError
 from cotnb.paths import project_folder
 from cotnb.your_task.command import tune
 
-app = typer.Typer(
-    help=__doc__, no_args_is_help=True, add_completion=False, rich_markup_mode=None
-)
+app = typer.Typer(help=__doc__, add_completion=False, rich_markup_mode=None)
 HOME = project_folder()
 app.command()(tune)
 STOPPED = 130  # what typer makes of Ctrl-C
@@ -38,7 +36,7 @@ def main() -> None:
     """Run the command line; a user's mistake is one line and exit status 2."""
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        code = app(standalone_mode=False) or 0
+        code = app(sys.argv[1:] or ["--help"], standalone_mode=False) or 0
     except UserError as error:
         code = _refuse(str(error))
     except TyperException as error:
@@ -69,7 +67,7 @@ def list_(notebooks: Notebooks = HOME / "notebooks") -> None:
     width = max(map(len, names), default=0)
     for name in names:
         print(f"{name:{width}} {load_profile(name).description}")
-    for path in sorted(notebooks.glob("[0-9]*.ipynb")):
+    for path in _numbered(notebooks):
         print(f"\n{path.stem}: {title(path)}")
         for p in read_parameters(path).values():
             print(f"  {p.name} = {p.default!r}  {p.comment}")
@@ -218,6 +216,7 @@ def render(
     from cotnb.rendering import render_notebook
 
     home = notebooks.resolve()
+    _numbered(home)
     paths = [*sorted(home.glob("*.ipynb")), *sorted(home.glob("solutions/*.ipynb"))]
     for name in only or ():
         if not any(path.stem.startswith(name) for path in paths):
@@ -229,6 +228,14 @@ def render(
         _apart(path, lambda path=path: render_notebook(path, given[path], not check))
         name = path.relative_to(home)
         print(f"{name} {'checked' if check else 'rendered'}", flush=True)
+
+
+def _numbered(notebooks: Path) -> list[Path]:
+    """A folder's teaching notebooks and solutions; UserError where there are none."""
+    paths = sorted(notebooks.glob("[0-9]*.ipynb"))
+    if not paths:
+        raise UserError(f"{notebooks}: no notebook such as 00_start_here.ipynb in it")
+    return paths
 
 
 def _apart(path: Path, work: Callable[[], None]) -> None:

@@ -27,6 +27,7 @@ from cotnb.tasks.example import Example
 
 EVALUATION_VERSION = 3  # raised when a change of code changes what is generated
 MANY_WEIGHTS = 50_000_000  # of a student that takes long to ask in fp32
+SCORES_AT_ONCE = 2**26  # of attention, a head and a layer: 64 prompts of 1,024 tokens
 
 
 @dataclass(frozen=True)
@@ -160,6 +161,7 @@ def generate(
         for prompt in prompts
     ]
     _check_room(student, encoded, max_new_tokens)
+    batch_size = min(batch_size, _rows_at_once(encoded))
     keep_freed_memory()
     progress = Progress(len(encoded), "asking, questions")
     chance = _chances(seed, len(encoded), max_new_tokens).to(student.device)
@@ -252,6 +254,12 @@ class _Ends:
 
     def _text(self, tokens: list[int]) -> str:
         return self.tokenizer.decode(tokens, skip_special_tokens=True)
+
+
+def _rows_at_once(encoded) -> int:
+    """As many of the longest prompts as attention's scores have room for."""
+    longest = max((len(tokens) for tokens in encoded), default=1)
+    return max(1, SCORES_AT_ONCE // longest**2)
 
 
 def _check_room(student: Student, encoded, max_new_tokens: int) -> None:

@@ -41,11 +41,29 @@ def read_found(results: Path, profiles: Sequence[str]) -> Found:
         for name in tables:
             path = results / profile / f"{name}.csv"
             if path.exists():
-                table = pd.read_csv(path).assign(profile=profile)
+                table = read_table(path, tables[name]).assign(profile=profile)
                 read[name].append(table.fillna(NO_TEXT))
         records += newest_scores(sift_records(results / profile)[0])
     scores, claims = (_joined(own) for own in read.values())
     return Found(scores, claims, records, read_papers(results))
+
+
+def read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+    """A table that `aggregate` made; UserError where it is none, or has no such column.
+
+    columns: what it should have.
+    """
+    command = f"python -m cotnb aggregate --profile {path.parent.name}"
+    try:
+        table = pd.read_csv(path)
+    except (OSError, ValueError) as error:  # pandas' own are ValueErrors
+        reason = " ".join(str(error).split())
+        raise UserError(
+            f"{path}: no table ({reason}); make it with {command}"
+        ) from error
+    if absent := [name for name in columns if name not in table]:
+        raise UserError(f"{path}: no column {absent[0]}; make it with {command}")
+    return table
 
 
 def read_papers(results: Path) -> pd.DataFrame | None:

@@ -35,6 +35,20 @@ def write_whole(path: Path, content: str | bytes) -> Path:
     return path
 
 
+def check_writable(folder: Path) -> None:
+    """Make a folder and write to it, to say before hours of work that it can be done.
+
+    Raises UserError in one line where it cannot.
+    """
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise UserError(
+            f"{folder}: cannot be written to ({error.strerror}); choose another folder"
+        ) from error
+
+
 def current_commit() -> str:
     """The repository's commit, "+changes" where code or notebooks differ from it.
 

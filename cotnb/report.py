@@ -16,6 +16,7 @@ from cotnb.figures import (
     draw,
     drawn_insights,
     read_found,
+    read_table,
     table_of,
     title_of,
 )
@@ -23,6 +24,7 @@ from cotnb.files import write_whole
 from cotnb.paths import project_folder
 from cotnb.plots import as_png, verdicts_by_profile
 from cotnb.profiles import published_profiles
+from cotnb.results import COLUMNS as SCORE_COLUMNS
 
 BEGIN = "<!-- results:begin -->"
 END = "<!-- results:end -->"
@@ -231,27 +233,20 @@ def _split(readme: Path) -> tuple[str, str, str]:
 
 def read_scores(results: Path, profile: str) -> pd.DataFrame:
     """The tidy table results/<profile>/scores.csv; UserError where there is none."""
-    return _read_csv(results, profile, "scores")
+    return _read(results, profile, "scores", SCORE_COLUMNS)
 
 
 def read_claims(results: Path, profile: str) -> pd.DataFrame:
     """The verdicts results/<profile>/claims.csv; UserError where there are none."""
-    claims = _read_csv(results, profile, "claims")
-    if absent := [name for name in CLAIM_COLUMNS if name not in claims]:
-        command = COMMAND.format(profile=profile)
-        raise UserError(
-            f"{results}/{profile}/claims.csv: no column {absent[0]}; make it with "
-            f"{command}"
-        )
-    return claims.fillna(NO_TEXT)
+    return _read(results, profile, "claims", CLAIM_COLUMNS).fillna(NO_TEXT)
 
 
-def _read_csv(results: Path, profile: str, name: str) -> pd.DataFrame:
+def _read(results: Path, profile: str, name: str, columns) -> pd.DataFrame:
     path = Path(results) / profile / f"{name}.csv"
     if not path.exists():
         command = COMMAND.format(profile=profile)
         raise UserError(f"{path}: no such table; make it with {command}")
-    return pd.read_csv(path)
+    return read_table(path, columns)
 
 
 def as_markdown(table: pd.DataFrame) -> str:

@@ -51,6 +51,14 @@ def test_four_at_once_are_done_and_then_skipped(place):
     assert len(started(place)) == 4
 
 
+def test_a_results_folder_that_cannot_be_is_refused_before_a_run(place):
+    (place / "results").write_text("a file")
+    refused = cotnb(place, "run")
+    assert refused.returncode == 2 and started(place) == []
+    assert "results/smoke/records: cannot be written to (Not a dir" in refused.stderr
+    assert refused.stderr.count("\n") == 1
+
+
 def test_kernels_are_forked_from_the_third_on(place):
     cotnb(place, "run", "--seeds", "0-4")
     runner, again, *servers = [parent for _, _, parent in log_rows(place)]

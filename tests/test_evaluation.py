@@ -6,7 +6,7 @@ import pytest
 import torch
 from transformers import BartConfig, BartForConditionalGeneration
 
-from cotnb import evaluation
+from cotnb import decoding, evaluation
 from cotnb.batching import encode_prompt
 from cotnb.errors import UserError
 from cotnb.evaluation import (
@@ -70,6 +70,23 @@ def test_batches_and_padding_never_change_a_greedy_answer(student):
         decode = student.tokenizer.decode
         texts = [decode(ids, skip_special_tokens=True).strip() for ids in expected]
         assert [text for text, _ in found] == texts
+
+
+def test_long_prompts_are_asked_fewer_at_a_time(student, monkeypatch):
+    expected = generate(student, PROMPTS, max_new_tokens=12, batch_size=9)
+    sizes = []
+
+    def decode(*given, batch_size, **asked):
+        sizes.append(batch_size)
+        return decoding.decode(*given, batch_size=batch_size, **asked)
+
+    monkeypatch.setattr(evaluation, "decode", decode)
+    longest = max(len(student.tokenizer(prompt).input_ids) for prompt in PROMPTS)
+    for room in (2**26, 3 * longest**2, 1):
+        monkeypatch.setattr(evaluation, "SCORES_AT_ONCE", room)
+        found = generate(student, PROMPTS, max_new_tokens=12, batch_size=9)
+        assert found == expected
+    assert sizes[0] == 9 and sizes[1] in (3, 4) and sizes[2] == 1
 
 
 def test_order_never_changes_a_greedy_answer(student):

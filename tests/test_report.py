@@ -108,6 +108,47 @@ def test_a_folder_in_place_of_a_readme_is_one_line(copied, monkeypatch, capsys):
     assert capsys.readouterr().err == f"cotnb: error: {copied}: Is a directory\n"
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("scores.csv", "", "no table (No columns to parse from file)"),
+        ("scores.csv", "one,two\n1,2\n", "no column run"),
+        ("claims.csv", "one,two\n1,2\n", "no column claim"),
+    ],
+)
+def test_a_table_that_is_none_is_one_line(copied, name, content, reason):
+    (copied / "smol" / name).write_text(content)
+    with pytest.raises(UserError) as refused:
+        save_published_figures(copied)
+    assert str(refused.value) == (
+        f"{copied}/smol/{name}: {reason}; make it with "
+        "python -m cotnb aggregate --profile smol"
+    )
+
+
+@pytest.mark.parametrize("words", [["list"], ["render", "--check"]])
+def test_a_folder_without_notebooks_is_one_line(tmp_path, monkeypatch, capsys, words):
+    words = [*words, "--notebooks", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", ["cotnb", *words])
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    with pytest.raises(SystemExit) as refused:
+        cli.main()
+    assert refused.value.code == 2
+    assert capsys.readouterr().err == (
+        f"cotnb: error: {tmp_path}: no notebook such as 00_start_here.ipynb in it\n"
+    )
+
+
+def test_without_a_word_the_help_is_printed(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["cotnb"])
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 0
+    said = capsys.readouterr()
+    assert "Usage: " in said.out and "\n  tune " in said.out and said.err == ""
+
+
 def test_claims_that_wait_are_counted_and_not_tabled(tmp_path):
     shutil.copytree(RESULTS / "smol", tmp_path / "smol")
     path = tmp_path / "smol" / "claims.csv"

@@ -25,6 +25,7 @@ from cotnb.your_task.answer_kinds import detect_kind, read_answer
 from cotnb.your_task.comparing import (
     build_exam,
     contrasts,
+    fitting,
     training_pairs,
     with_general,
 )
@@ -123,7 +124,8 @@ def test_questions_with_different_answers_are_all_left_out(tmp_path):
         (b"", "the file is empty"),
         (b'[\n{"question": "2 + 3?", "answer": "5"}\n]', "this is one JSON list"),
         (b"question,answer\n2 + 3?,5\n", "no usable question: 2 with no JSON object"),
-        (b"\xff\xfe\x00", "no usable question: 1 with no JSON object"),
+        (b"\xff\xfe\x00", "this is UTF-16; save it as UTF-8"),
+        (b"\x00\xff\x00", "no usable question: 1 with not UTF-8"),
     ],
 )
 def test_a_file_of_no_use_is_refused_in_a_line(tmp_path, content, reason):
@@ -311,6 +313,71 @@ def test_a_rationale_of_ones_own_that_states_another_answer_is_not_taught(tmp_pa
     assert taught.questions == 8 and taught.table()[0]["right"] == pytest.approx(8 / 9)
 
 
+@pytest.mark.parametrize(
+    ("rationale", "said"),
+    [
+        ("0 + 2 = 2. The answer is 2.", []),
+        ("0 + 2 = 2.\n#### 2", []),
+        ("0 + 2 = 2.", ["1 of the file's own state no answer"]),
+        ("Bananas are a yellow fruit.", ["1 of the file's own state no answer"]),
+    ],
+)
+def test_what_ones_own_rationales_state_is_told(tmp_path, rationale, said):
+    first = {**rows(1)[0], "rationale": rationale}
+    stated = [{**r, "rationale": f"So. The answer is {r['answer']}."} for r in rows(9)]
+    path = write(tmp_path / "q.jsonl", [first, *stated[1:]])
+    checked = read_questions(path)
+    assert checked.contradicting == []
+    remarks = gather(checked.examples).remarks()
+    told = [line for line in remarks if "state no answer" in line]
+    assert [line[:35] for line in told] == said
+
+
+@pytest.mark.parametrize("ending", ["The answer is 4.", "#### 4"])
+def test_a_rationale_that_contradicts_its_answer_is_named(tmp_path, ending):
+    wrong = {**rows(4)[3], "rationale": f"3 + 2 = 4.\n{ending}"}
+    checked = read_questions(write(tmp_path / "q.jsonl", [*rows(3), wrong, *rows(9)]))
+    assert checked.contradicting == [4]
+    assert any("state another answer" in x and "line 4" in x for x in checked.remarks())
+    assert gather(checked.examples).questions == 8
+
+
+def test_a_doubtful_step_is_one_of_an_equation(tmp_path):
+    own = rows(9)
+    own[1]["rationale"] = "One of them, and two more, are three."
+    own[2]["rationale"] = "2 + 2 = 5. So there are 4."
+    train = read_questions(write(tmp_path / "q.jsonl", own)).examples
+    [row] = gather(train).table()
+    assert row["with_equations"] == 8 and row["wrong_step"] == pytest.approx(1 / 8)
+    assert "12% of 8 right ones with equations" in gather(train).remarks()[1]
+    for one in own:
+        one["rationale"] = "Some of them and two more."
+    words = read_questions(write(tmp_path / "w.jsonl", own)).examples
+    assert gather(words).table()[0]["wrong_step"] is None
+    assert "doubtful" not in " ".join(gather(words).remarks())
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (
+            "é".encode("latin-1"),
+            "1 left out, not UTF-8: save the file as UTF-8: line 1",
+        ),
+        ("é".encode("utf-16"), "this is UTF-16; save it as UTF-8"),
+    ],
+)
+def test_another_encoding_is_named(tmp_path, content, reason):
+    line = json.dumps(rows(1)[0]).encode()
+    path = tmp_path / "q.jsonl"
+    path.write_bytes(content + b"\n" + line + b"\n")
+    try:
+        said = read_questions(path).remarks()
+    except UserError as error:
+        said = [str(error)]
+    assert any(reason in one for one in said)
+
+
 def test_an_answer_alone_is_no_rationale(tmp_path):
     bare = {**rows(1)[0], "rationale": "So the answer is 2."}
     train = read_questions(write(tmp_path / "q.jsonl", [bare, *rows(9)[1:]])).examples
@@ -458,6 +525,47 @@ def test_a_difference_is_paired_and_its_examples_are_told(place):
     assert (len(sides["better"]), len(sides["worse"])) == (0, 6)
 
 
+@pytest.mark.parametrize(
+    ("gained", "lost", "verdict"),
+    [(6, 0, "Tuning helped"), (5, 0, "Tuning made no clear"), (0, 6, "Tuning hurt")],
+)
+def test_help_is_claimed_where_an_exact_test_agrees(place, gained, lost, verdict):
+    _, found, _ = place
+    points = gained - lost
+    shown = {"gained": gained, "lost": lost, "points": points, "n": 100}
+    one = replace(found.contrasts[0], low=points - 4, high=points + 4, **shown)
+    changed = replace(found, contrasts=[one, one, *found.contrasts[2:]])
+    text = report_text(changed)
+    assert text.startswith(f"# {verdict}")
+    assert ("| yes" in text) == (max(gained, lost) == 6)
+
+
+def test_another_tasks_folder_is_left_alone(place, tmp_path):
+    folder, _, _ = place
+    report = (folder / "out" / "report.md").read_bytes()
+    other = write(tmp_path / "other.jsonl", rows(60))
+    with pytest.raises(UserError, match=r"q.jsonl; name another folder with --output"):
+        flow.tune_your_task(other, QUICK, folder / "out", str)
+    assert (folder / "out" / "report.md").read_bytes() == report
+
+
+def test_old_predictions_do_not_stay_beside_a_new_report(place):
+    folder, _, _ = place
+    (folder / "out" / "predictions" / "old.jsonl").write_text("{}\n")
+    flow.tune_your_task(folder / "q.jsonl", QUICK, folder / "out", str)
+    names = {path.name for path in (folder / "out" / "predictions").iterdir()}
+    assert "old.jsonl" not in names and "cot-zero_shot_cot.jsonl" in names
+
+
+def test_questions_that_are_too_long_are_counted_once(place):
+    _, found, _ = place
+    student = load_student("toy-t5")
+    pairs = training_pairs(found.split.train, found.taught.solved, "cot", 0)
+    long = replace(pairs["cot"][0], prompt="word " * 200)
+    fits = fitting(student, {**pairs, "cot": [long, *pairs["cot"][1:]]}, 512)
+    assert fits.too_long == 1 and len(fits.pairs["cot"]) == len(pairs["cot"]) - 1
+
+
 def test_steps_have_room_where_only_answers_were_taught(place):
     _, found, _ = place
     exam = build_exam(found.split, [], 4, {"other": found.split.test}, 1, 0)
@@ -474,7 +582,8 @@ def test_steps_have_room_where_only_answers_were_taught(place):
 def test_the_report_says_what_keeps_general_ability_where_it_fell(place):
     _, found, _ = place
     assert "--replayed" not in report_text(found)  # it did not fall
-    fell = [replace(x, points=-9, low=-12, high=-6) for x in found.contrasts]
+    lost = {"gained": 0, "lost": 9}
+    fell = [replace(x, points=-9, low=-12, high=-6, **lost) for x in found.contrasts]
     assert "`--replayed 0.1`" in report_text(replace(found, contrasts=fell))
     replayed = replace(found, contrasts=fell, plan=replace(found.plan, replayed=0.1))
     text = report_text(replayed)
@@ -575,6 +684,12 @@ def test_the_command_checks_and_no_more(tmp_path):
         (["{q}", "--student", "toy-t5", "--seed", "-1"], "seed=-1: expected 0"),
         (["{q}", "--replayed", "0.99", "--replayed-task", "gsm8k"], "gsm8k"),
         (["{q}", "--epochs", "many"], "Invalid value for '--epochs'"),
+        (["{q}", "--prices=-1,2"], "--prices '-1,2': expected 0 or more dollars"),
+        (["{q}", "--demonstrations", "500"], "demonstrations 500: there are 50 train"),
+        (["{q}", "--rationale-file", "{here}"], "this is a folder; name a file in it"),
+        (["{q}", "--general", "nosuch:test"], "general test sets: no task 'nosuch'"),
+        (["{q}", "--check", "--epochs", "0"], "epochs=0.0: expected above"),
+        (["{q}", "--check", "--rationale-file", "x"], "rationale file x: not at"),
     ],
 )
 def test_a_mistake_is_a_line_before_anything_is_paid(

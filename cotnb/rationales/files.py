@@ -98,6 +98,8 @@ def find_file(name: str) -> Path:
     for place in places:
         if place.is_file():
             return place
+    if places[0].is_dir():
+        raise UserError(f"rationale file {name}: this is a folder; name a file in it")
     looked = ", ".join(str(place) for place in places)
     raise UserError(
         f"rationale file {name}: not at {looked}; set COTNB_RATIONALES to its folder"

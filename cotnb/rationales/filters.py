@@ -43,6 +43,20 @@ def keep_verified(
     return kept
 
 
+def keep_checkable(
+    rationales: Iterable[Rationale], examples: Iterable[Example]
+) -> list[Rationale]:
+    """Those with an equation that `verify` can check; of the examples' questions."""
+    by_question = {plain(example.question): example for example in examples}
+    return [
+        r
+        for r in rationales
+        if (example := by_question.get(plain(r.question)))
+        and example.answer_type == "number"
+        and verify(example, r.rationale).equations
+    ]
+
+
 def keep_distinct(rationales: Iterable[Rationale]) -> list[Rationale]:
     """The first of those that differ in case and spacing alone."""
     kept = {}

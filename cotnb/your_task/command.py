@@ -1,5 +1,6 @@
 """The command python -m cotnb tune: options to wishes, and nothing else."""
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -29,7 +30,7 @@ def tune(
     split: Annotated[
         str, typer.Option(help="template: no template on both sides; or random")
     ] = "template",
-    test_questions: Annotated[int, typer.Option(help="at most")] = 200,
+    test_questions: Annotated[int, typer.Option(min=1, help="at most")] = 200,
     samples: Annotated[
         int | None, typer.Option(min=1, help="rationales a question")
     ] = None,
@@ -65,7 +66,7 @@ def tune(
     check: Annotated[bool, typer.Option(help="check and split, and no more")] = False,
 ) -> None:
     """Questions of your own in, a tuned student and a one-page report out."""
-    from cotnb.your_task.wishes import Wishes, check_and_split
+    from cotnb.your_task.wishes import Wishes, check_and_split, check_settings
 
     wishes = Wishes(
         student=student,
@@ -92,7 +93,8 @@ def tune(
         seed=seed,
     )
     if check:
-        check_and_split(questions, wishes)
+        _, parts = check_and_split(questions, wishes)
+        check_settings(wishes, len(parts.train))
         return
     from cotnb.your_task.flow import tune_your_task  # torch takes seconds to import
 
@@ -106,4 +108,6 @@ def _prices(text: str) -> tuple[float, float] | None:
         read, written = map(float, text.split(","))
     except ValueError:
         raise UserError(f"--prices {text!r}: expected such as 0.15,0.60") from None
+    if not (0 <= read < math.inf and 0 <= written < math.inf):
+        raise UserError(f"--prices {text!r}: expected 0 or more dollars")
     return read, written

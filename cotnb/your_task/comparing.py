@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.stats import binomtest
 
 from cotnb.errors import UserError
 from cotnb.evaluation import Asking, Prediction, ask, generate, prompts_for, score
@@ -29,7 +30,8 @@ ASKED = {
     "cot": ("zero_shot_cot", "few_shot_cot", DIRECT),
 }
 POOL = 1000  # solved questions that demonstrations are drawn from, at most
-TIMED = 4  # questions that are asked one at a time, to tell seconds
+TIMED = 8  # questions that are asked one at a time, to tell seconds
+SURE = 0.05  # of McNemar's exact test
 ROOM = 1.25  # how much longer than the longest target a text may become
 ROUNDED_TO = 16  # tokens
 UNTAUGHT_ROOM = Asking(DIRECT).max_new_tokens  # for steps, where none were taught
@@ -83,6 +85,7 @@ class Examined:
     condition: how it was tuned. predictions: on the task, by prompt format. scores: of
     these, then of general ability. tokens: written for a question, by prompt format.
     seconds: for a question of `TIMED`, one at a time, by zero-shot prompt format.
+    room: the most tokens that a text could have.
     """
 
     condition: str
@@ -90,6 +93,7 @@ class Examined:
     scores: list[Score]
     tokens: dict[str, float]
     seconds: dict[str, float]
+    room: int
 
     def score(self, prompt_format: str, task: str = TASK) -> Score:
         """The score of one way of asking; KeyError where it was not asked."""
@@ -101,7 +105,10 @@ class Examined:
 
 @dataclass(frozen=True)
 class Fitting:
-    """Pairs to tune on by condition, how many were too long, the longest target."""
+    """Pairs to tune on by condition, of how many questions some were too long,
+
+    and the longest target.
+    """
 
     pairs: dict[str, list[Pair]]
     too_long: int
@@ -115,7 +122,9 @@ class Contrast:
     gained, lost: of n questions, those that only the first or only the second has
     right. Where there are none, the interval is what n questions may hide: 3 / n either
     side (Hanley and Lippman-Hand 1983, "If nothing goes wrong, is everything all
-    right?").
+    right?"). clear: whether the interval leaves out 0 and McNemar's exact test agrees,
+    which a resampled interval of few changed questions does not (Fagerland, Lydersen
+    and Laake 2013, "The McNemar test for binary matched-pairs data").
     """
 
     name: str
@@ -125,6 +134,13 @@ class Contrast:
     gained: int
     lost: int
     n: int
+
+    @property
+    def clear(self) -> bool:
+        changed = self.gained + self.lost
+        if not changed or self.low <= 0 <= self.high:
+            return False
+        return binomtest(self.gained, changed).pvalue < SURE
 
 
 def training_pairs(
@@ -169,7 +185,7 @@ def fitting(
     pairs: by condition. max_length: as `Recipe` has it. Raises UserError where none is
     left of a condition.
     """
-    kept, longest = {}, 0
+    kept, longest, long_ones = {}, 0, []
     for condition, own in pairs.items():
         read = _lengths(student, [pair.prompt for pair in own])
         written = _lengths(student, [pair.target for pair in own])
@@ -184,9 +200,19 @@ def fitting(
                 f"{student.name}'s: shorten them"
             )
         kept[condition] = [pair for pair, _ in fits]
+        long_ones.append(
+            len({p.prompt for p in own} - {p.prompt for p in kept[condition]})
+        )
         longest = max(longest, *(target for _, target in fits))
-    too_long = sum(map(len, pairs.values())) - sum(map(len, kept.values()))
-    return Fitting(kept, too_long, longest)
+    return Fitting(kept, max(long_ones), longest)
+
+
+def too_long(questions: int) -> str:
+    """What is said of training questions that did not fit."""
+    return (
+        f"{questions:,} training questions, or rationales of theirs, are too long for "
+        "a step and were left out"
+    )
 
 
 def build_exam(
@@ -243,7 +269,8 @@ def examine(student: Student, condition: str, exam: Exam, step: int = 0) -> Exam
         way: sum(p.new_tokens for p in own) / len(own)
         for way, own in predictions.items()
     }
-    return Examined(condition, predictions, scores, tokens, seconds)
+    room = exam.asking.max_new_tokens
+    return Examined(condition, predictions, scores, tokens, seconds, room)
 
 
 def contrasts(examined: Sequence[Examined], teach: str) -> list[Contrast]:
@@ -320,7 +347,12 @@ def _lengths(student: Student, texts: list[str]) -> list[int]:
 def _seconds(student: Student, exam: Exam, asking: Asking) -> float:
     """Seconds a question, asked one at a time."""
     asked = prompts_for(exam.test[:TIMED], asking)
-    how = {"precision": asking.precision_for(student), "batch_size": 1}
+    how = {
+        "precision": asking.precision_for(student),
+        "batch_size": 1,
+        "max_new_tokens": asking.max_new_tokens,
+    }
+    generate(student, asked[:1], **how)
     begun = time.perf_counter()
-    generate(student, asked, max_new_tokens=asking.max_new_tokens, **how)
+    generate(student, asked, **how)
     return (time.perf_counter() - begun) / len(asked)

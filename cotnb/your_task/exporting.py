@@ -13,21 +13,40 @@ from cotnb.students import Student
 
 CLAIM = "settings.json"  # says that a folder is ours to write to
 STUDENT = "student"  # the folder of the tuned student
+PREDICTIONS = "predictions"  # the folder of what students answered
 
 
 def claim_folder(folder: Path, settings: Mapping) -> Path:
     """Makes a folder ours; one that holds anything else is left alone.
 
-    settings: JSON values, kept in it. Raises UserError where it holds files of others,
-    or cannot be written.
+    settings: JSON values, kept in it. One that an earlier call made for the same
+    "questions" is written to again, and what students answered then is cleared.
+    Raises UserError where it holds files of others or another task's, or cannot be
+    written.
     """
     folder = Path(folder).expanduser()
     if folder.is_file():
         raise UserError(f"{folder}: this is a file; name a folder for what comes out")
     if folder.is_dir() and any(folder.iterdir()) and not (folder / CLAIM).is_file():
         raise UserError(f"{folder}: holds other files; name a new or an empty folder")
+    before = _read_settings(folder / CLAIM)
+    if before and before.get("questions") != settings.get("questions"):
+        raise UserError(
+            f"{folder}: holds what came out of {before.get('questions')}; name another "
+            "folder with --output"
+        )
+    shutil.rmtree(folder / PREDICTIONS, ignore_errors=True)
     write_whole(folder / CLAIM, json.dumps(settings, indent=1) + "\n")
     return folder
+
+
+def _read_settings(path: Path) -> dict:
+    """What an earlier call kept; nothing where there is none that can be read."""
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def export_student(student: Student, folder: Path) -> Path:
@@ -53,8 +72,13 @@ def export_student(student: Student, folder: Path) -> Path:
     return place
 
 
-def loading_code(student: Student, place: Path) -> str:
-    """Python that loads an exported student, without this package."""
+def loading_code(
+    student: Student, place: Path, prompt: str, max_new_tokens: int
+) -> str:
+    """Python that loads an exported student and asks it, without this package.
+
+    prompt: of one question, as it was tuned to read it. max_new_tokens: of a text.
+    """
     family = "Seq2SeqLM" if student.is_encoder_decoder else "CausalLM"
     lines = [f"from transformers import AutoModelFor{family}, AutoTokenizer", ""]
     adapter = place / "adapter_config.json"
@@ -67,5 +91,15 @@ def loading_code(student: Student, place: Path) -> str:
         ]
     else:
         lines.append(f'model = AutoModelFor{family}.from_pretrained("{STUDENT}")')
-    lines.append(f'tokenizer = AutoTokenizer.from_pretrained("{STUDENT}")')
+    skipped = "" if student.is_encoder_decoder else "[:, asked.input_ids.shape[1] :]"
+    plain = "" if student.is_encoder_decoder else ", add_special_tokens=False"
+    lines += [
+        f'tokenizer = AutoTokenizer.from_pretrained("{STUDENT}")',
+        "",
+        "# a question in the form that it was tuned on",
+        f"prompt = {prompt!r}",
+        f'asked = tokenizer(prompt, return_tensors="pt"{plain})',
+        f"written = model.generate(**asked, max_new_tokens={max_new_tokens})",
+        f"print(tokenizer.decode(written{skipped}[0], skip_special_tokens=True))",
+    ]
     return "\n".join(lines)

@@ -8,7 +8,7 @@ from cotnb.errors import UserError
 from cotnb.evaluation import save_predictions
 from cotnb.experiment import load_test_sets
 from cotnb.rationales.teachers import Teacher
-from cotnb.students import Student, load_student
+from cotnb.students import load_student
 from cotnb.tasks import load_task
 from cotnb.tasks.example import Example
 from cotnb.training import tune, tuning_history
@@ -19,15 +19,16 @@ from cotnb.your_task.comparing import (
     contrasts,
     examine,
     fitting,
+    too_long,
     training_pairs,
     with_general,
 )
-from cotnb.your_task.exporting import claim_folder, export_student
-from cotnb.your_task.recommending import Plan, advise, recommend
+from cotnb.your_task.exporting import PREDICTIONS, claim_folder, export_student
+from cotnb.your_task.recommending import advise
 from cotnb.your_task.report import Findings, headline, write_report
 from cotnb.your_task.splitting import Split, save_split
 from cotnb.your_task.teaching import Taught, gather, open_teacher, save_rationales
-from cotnb.your_task.wishes import Wishes, check_and_split, tell
+from cotnb.your_task.wishes import Wishes, check_and_split, check_settings, tell
 
 
 def tune_your_task(
@@ -44,18 +45,17 @@ def tune_your_task(
     Raises UserError as the steps do.
     """
     checked, split = check_and_split(path, wishes, say)
+    check_settings(wishes, len(split.train))
     general = _general(wishes, split)
     untuned = load_student(wishes.student)
-    # what is stated wrongly is refused here: as if all questions had a rationale
-    solved = len(split.train)
-    _recommend(split, solved, untuned, wishes).recipe(wishes.precision, wishes.seed)
     teacher = open_teacher(wishes.teacher) if wishes.teacher else None
-    folder = claim_folder(Path(output), {"questions": str(path), **asdict(wishes)})
+    kept = {"questions": str(checked.path.resolve()), **asdict(wishes)}
+    folder = claim_folder(Path(output), kept)
     save_split(split, folder)
     taught = _gather(checked.kind, split, teacher, wishes)
     save_rationales(taught, folder / "rationales.jsonl")
     tell(taught.remarks(), say)
-    plan = _recommend(split, taught.questions, untuned, wishes)
+    plan = wishes.plan(len(split.train), taught.questions, untuned.parameters)
     tell([f"{r['setting']} {r['value']}: {r['reason']}" for r in plan.table()], say)
 
     recipe = plan.recipe(wishes.precision, wishes.seed)
@@ -63,6 +63,8 @@ def tune_your_task(
     replayed = (plan.replayed, wishes.replayed_task, wishes.seed)
     pairs = with_general(own_pairs, *replayed)
     fits = fitting(untuned, pairs, recipe.max_length)
+    if fits.too_long:
+        say(too_long(fits.too_long))
     told = (general, wishes.demonstrations, wishes.seed)
     exam = build_exam(split, taught.solved, fits.longest, *told)
     examined = [examine(untuned, BEFORE, exam)]
@@ -72,7 +74,7 @@ def tune_your_task(
         examined.append(examine(tuned, condition, exam, history["steps"]))
         if condition == plan.teach:
             exported, seconds = export_student(tuned, folder), history["seconds"]
-    _save_predictions(examined, folder / "predictions")
+    _save_predictions(examined, folder / PREDICTIONS)
 
     found = Findings(
         checked=checked,
@@ -103,20 +105,6 @@ def _gather(kind: str, split: Split, teacher: Teacher | None, wishes: Wishes) ->
     )
 
 
-def _recommend(split: Split, solved: int, student: Student, wishes: Wishes) -> Plan:
-    return recommend(
-        len(split.train),
-        solved,
-        student.parameters,
-        teach=wishes.teach,
-        method=wishes.method,
-        epochs=wishes.epochs,
-        batch_size=wishes.batch_size,
-        learning_rate=wishes.learning_rate,
-        replayed=wishes.replayed,
-    )
-
-
 def _save_predictions(examined: Sequence[Examined], folder: Path) -> None:
     for one in examined:
         for way, predictions in one.predictions.items():
@@ -132,4 +120,7 @@ def _general(wishes: Wishes, split: Split) -> dict[str, list[Example]]:
         return {}
     if wishes.general_questions < 1:
         raise UserError("general questions: expected 1 or more, or no general test set")
-    return load_test_sets(wishes.general, wishes.general_questions, wishes.seed)
+    try:
+        return load_test_sets(wishes.general, wishes.general_questions, wishes.seed)
+    except UserError as error:
+        raise UserError(f"general test sets: {error}") from error

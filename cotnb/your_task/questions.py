@@ -12,13 +12,16 @@ from cotnb.errors import UserError
 from cotnb.rationales.filters import plain
 from cotnb.tasks.example import ANSWER_TYPES, Example
 from cotnb.your_task.answer_kinds import detect_kind, is_long, read_answer
+from cotnb.your_task.own_rationales import states_answer
 
 TASK = "your_task"
 FEWEST = 20  # questions: with fewer there is nothing to tune on and nothing to test
 FEW = 100  # questions: with fewer an interval is wider than most gains
 NAMED = 8  # line numbers that a remark names
 LARGEST = 10**100  # a number beyond is no answer that anybody writes
+UTF16 = (b"\xff\xfe", b"\xfe\xff")  # how such a file begins
 LEFT_OUT = {
+    "not_utf8": "not UTF-8: save the file as UTF-8",
     "malformed": "no JSON object",
     "no_question": 'no text under "question"',
     "no_answer": 'no text, number or truth value under "answer"',
@@ -37,6 +40,7 @@ class Checked:
     "train" until they are split. kind: one of `ANSWER_TYPES`. kind_share: the share, 0
     to 1, of answers that told it; 1 where it was stated. lines: how many were read.
     left_out: the numbers (from 1) of lines not used, by a key of LEFT_OUT.
+    contradicting: those of lines whose rationale states another answer than theirs.
     """
 
     path: Path
@@ -45,6 +49,7 @@ class Checked:
     kind_share: float
     lines: int
     left_out: dict[str, list[int]] = field(default_factory=dict)
+    contradicting: list[int] = field(default_factory=list)
 
     @property
     def rationales(self) -> int:
@@ -61,6 +66,11 @@ class Checked:
         for reason, numbers in self.left_out.items():
             said.append(
                 f"{len(numbers):,} left out, {LEFT_OUT[reason]}: {named(numbers)}"
+            )
+        if self.contradicting:
+            said.append(
+                f"{len(self.contradicting):,} of the rationales state another answer "
+                f"than their line's, and are not taught: {named(self.contradicting)}"
             )
         if self.kind == "text" and is_long([e.answer for e in self.examples]):
             said.append(
@@ -117,9 +127,10 @@ def read_questions(path: str | Path, kind: str = "") -> Checked:
     share = 1.0
     if not kind:
         kind, share = detect_kind([row.answer for row in rows])
-    examples = _examples(rows, kind, left_out)
+    examples, contradicting = _examples(rows, kind, left_out)
     ordered = {reason: left_out[reason] for reason in LEFT_OUT if left_out[reason]}
-    checked = Checked(path, examples, kind, share, len(lines), ordered)
+    count = len(lines)
+    checked = Checked(path, examples, kind, share, count, ordered, contradicting)
     if not examples:
         raise UserError(_nothing_usable(checked))
     return checked
@@ -145,18 +156,23 @@ def named(numbers: Sequence[int]) -> str:
 
 def _read_lines(path: Path) -> list[bytes]:
     try:
-        return path.read_bytes().removeprefix(b"\xef\xbb\xbf").splitlines()
+        content = path.read_bytes()
     except OSError as error:
         raise UserError(
             f"{path}: unreadable ({error.strerror}); name a JSONL file of questions"
         ) from error
+    if content.startswith(UTF16):
+        raise UserError(f"{path}: this is UTF-16; save it as UTF-8")
+    return content.removeprefix(b"\xef\xbb\xbf").splitlines()
 
 
 def _read_row(number: int, line: bytes) -> _Row | str:
     """A line's row, or the key of LEFT_OUT that says why there is none."""
     try:
-        values = json.loads(line)
+        values = json.loads(line.decode())
         json.dumps(values, ensure_ascii=False).encode()  # half a surrogate is no text
+    except UnicodeDecodeError:
+        return "not_utf8"
     except (ValueError, RecursionError):
         return "malformed"
     if not isinstance(values, dict):
@@ -190,8 +206,11 @@ def _as_text(value) -> str | None:
     return None
 
 
-def _examples(rows: list[_Row], kind: str, left_out) -> list[Example]:
-    """An example a question; duplicates, conflicts and other kinds are noted."""
+def _examples(rows: list[_Row], kind: str, left_out) -> tuple[list[Example], list[int]]:
+    """An example a question, and the lines whose rationale contradicts their answer.
+
+    Duplicates, conflicts and other kinds are noted in left_out.
+    """
     by_question: dict[str, list[tuple[_Row, str]]] = defaultdict(list)
     for row in rows:
         answer = read_answer(row.answer, kind)
@@ -199,7 +218,7 @@ def _examples(rows: list[_Row], kind: str, left_out) -> list[Example]:
             left_out["other_kind"].append(row.line)
         else:
             by_question[plain(row.question)].append((row, answer))
-    examples = []
+    examples, contradicting = [], []
     for question, same in by_question.items():
         lines = [row.line for row, _ in same]
         if len({plain(answer) for _, answer in same}) > 1:
@@ -219,9 +238,11 @@ def _examples(rows: list[_Row], kind: str, left_out) -> list[Example]:
                 rationale=rationale,
             )
         )
+        if rationale and states_answer(examples[-1]) is False:
+            contradicting += [row.line for row, _ in same if row.rationale][:1]
     for reason in ("conflicting", "duplicate"):
         left_out[reason].sort()
-    return examples
+    return examples, sorted(contradicting)
 
 
 def _number(question: str) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from cotnb.evaluation import Prediction
+from cotnb.evaluation import Asking, Prediction, prompts_for
 from cotnb.files import current_commit, write_whole
 from cotnb.formats import PROMPT_FORMATS
 from cotnb.plots import FORMAT_LABELS, STYLE, as_png, before_and_after
@@ -18,9 +18,11 @@ from cotnb.your_task.comparing import (
     ASKED,
     BEFORE,
     GENERAL,
+    TIMED,
     Contrast,
     Examined,
     commonest_answer,
+    too_long,
 )
 from cotnb.your_task.exporting import STUDENT, loading_code
 from cotnb.your_task.questions import TASK, Checked
@@ -39,7 +41,7 @@ class Findings:
     """All that a report is made of.
 
     exported: the folder of the tuned student. seconds: that its tuning took.
-    too_long: pairs that did not fit.
+    too_long: training questions that did not fit.
     """
 
     checked: Checked
@@ -82,11 +84,11 @@ def headline(found: Findings) -> str:
     """What was gained, in a sentence that says how sure it is."""
     gain, against_best = found.contrasts[:2]
     verdict = "Tuning helped"
-    if gain.high < 0:
-        verdict = "Tuning hurt"
-    elif gain.low <= 0:
+    if not gain.clear:
         verdict = "Tuning made no clear difference"
-    elif against_best.low <= 0:
+    elif gain.points < 0:
+        verdict = "Tuning hurt"
+    elif not (against_best.clear and against_best.points > 0):
         verdict = "Tuning helped, not clearly over the best prompt before it"
     before, after = (sum(p.correct for p in own) for own in found.before_and_after)
     return f"{verdict}: {before} of {gain.n} right before, {after} of {gain.n} after"
@@ -103,10 +105,18 @@ def report_text(found: Findings) -> str:
         "## Data": _bullets(found.checked.remarks() + found.split.remarks()),
         "## Rationales": _rationales(found),
         "## Recipe": as_markdown(pd.DataFrame(found.plan.table())),
-        "## Load it": f"```python\n{loading_code(found.student, found.exported)}\n```",
+        "## Load it and ask it": f"```python\n{_loading(found)}\n```",
         "## What it does not show": _bullets(_limits(found)),
     }
     return "\n\n".join(f"{head}\n\n{body}" for head, body in sections.items()) + "\n"
+
+
+def _loading(found: Findings) -> str:
+    """Code that asks the first test question as the student was tuned to be asked."""
+    way = ASKED[found.plan.teach][0]
+    [prompt] = prompts_for(found.split.test[:1], Asking(way))
+    room = found.of(found.plan.teach).room
+    return loading_code(found.student, found.exported, prompt, room)
 
 
 def better_and_worse(
@@ -172,13 +182,19 @@ def _differences(found: Findings) -> str:
             "gained": one.gained,
             "lost": one.lost,
             "n": one.n,
+            "clear": "yes" if one.clear else "no",
         }
         for one in found.contrasts
     ]
     return (
         f"{as_markdown(pd.DataFrame(rows))}\n\nPaired on the same questions, which "
-        "are resampled. Gained and lost: questions that only one of the two has right; "
-        "where both are few, the interval is too narrow."
+        "are resampled. Gained and lost: questions that only one of the two has right. "
+        "Clear: the interval leaves out 0, and gained against lost is no toss of coins "
+        "(McNemar's exact test at 5%: six to none, at the least). *Asked alike*: both "
+        "in the same way. *As suits that best*: the untuned student in the way in "
+        "which it does best, chosen on these very questions, which favors it. "
+        "*Zero-shot*: the question alone; *few-shot*: solved ones before it; *CoT*, a "
+        "chain of thought: steps before the answer; *answer-only*: none."
     )
 
 
@@ -207,21 +223,22 @@ def _costs(found: Findings) -> str:
             "student": STYLE[one.condition].label,
             "asked": FORMAT_LABELS[way],
             "tokens written a question": f"{one.tokens[way]:.1f}",
-            "seconds per question": f"{one.seconds[way]:.3f}",
+            "seconds per question": f"{one.seconds[way]:.2f}",
         }
         for one in found.examined
         for way in one.seconds
     ]
     return (
         f"Tuning took {found.seconds:,.0f} s.\n\n{as_markdown(pd.DataFrame(rows))}\n\n"
-        "Seconds: asked one at a time on this machine; many at once take less each."
+        f"Seconds: of {TIMED} questions or fewer, asked one at a time on this machine "
+        "after one that does not count; many at once take less each."
     )
 
 
 def _rationales(found: Findings) -> str:
     said = found.taught.remarks()
     if found.too_long:
-        said.append(f"{found.too_long:,} training pairs are too long and were left out")
+        said.append(too_long(found.too_long))
     return _bullets(said)
 
 
@@ -245,7 +262,11 @@ def _limits(found: Findings) -> Iterator[str]:
             "General questions were among what was tuned on: of the task that they are "
             "of, more is kept than of others."
         )
-    elif any(one.high < 0 for one in found.contrasts if one.name.startswith(GENERAL)):
+    elif any(
+        one.clear and one.points < 0
+        for one in found.contrasts
+        if one.name.startswith(GENERAL)
+    ):
         yield (
             "General ability fell, and nothing was done to keep it: `--replayed 0.1` "
             "mixes general questions in, one in ten."

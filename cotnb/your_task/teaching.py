@@ -12,13 +12,21 @@ from cotnb.paths import cache_folder
 from cotnb.rationales.collecting import dollars
 from cotnb.rationales.endpoint_teacher import EndpointTeacher
 from cotnb.rationales.files import teacher_file
-from cotnb.rationales.filters import keep_correct, keep_distinct, match, plain
+from cotnb.rationales.filters import (
+    keep_checkable,
+    keep_correct,
+    keep_distinct,
+    keep_verified,
+    match,
+    plain,
+)
 from cotnb.rationales.local_teacher import LocalTeacher
 from cotnb.rationales.papers import PAPER_RECIPES, sample_rationales, yields
-from cotnb.rationales.record import Rationale, read_reply
+from cotnb.rationales.record import Rationale
 from cotnb.rationales.teachers import Teacher
 from cotnb.students import load_student
 from cotnb.tasks.example import Example
+from cotnb.your_task.own_rationales import judged, states_answer
 
 LOCAL = "local:"
 FEWEST_WORDS = 3  # before an answer, for a text to be a rationale
@@ -40,12 +48,14 @@ class Taught:
 
     sources: where they came from. solved: (training example, rationale) pairs: right
     ones, equal ones once. bare: how many right ones were left out, as they are nothing
-    but an answer. prices: dollars per million tokens read and written.
+    but an answer. unstated: how many of the file's own state no answer, and count as
+    right for that. prices: dollars per million tokens read and written.
     """
 
     sources: list[Source]
     solved: list[tuple[Example, str]]
     bare: int = 0
+    unstated: int = 0
     prices: tuple[float, float] | None = None
 
     @property
@@ -54,10 +64,20 @@ class Taught:
         return len({example.id for example, _ in self.solved})
 
     def table(self) -> list[dict]:
-        """Yields and cost of each source, as `papers.yields` names them."""
+        """Yields and cost of each source, as `papers.yields` names them.
+
+        wrong_step is of the right ones with an equation, with_equations of them: a
+        user's rationale in words alone has no step that could be checked.
+        """
         rows = []
         for source in self.sources:
             row = {"source": source.name, **yields(source.written, source.examples)}
+            right = keep_correct(source.written)
+            checked = keep_checkable(right, source.examples)
+            row["with_equations"] = len(checked)
+            if row["wrong_step"] is not None:
+                sound = len(keep_verified(checked, source.examples))
+                row["wrong_step"] = 1 - sound / len(checked) if checked else None
             if self.prices and row["tokens_written"]:
                 row["dollars"] = dollars(source.written, self.prices)
             rows.append(row)
@@ -75,6 +95,11 @@ class Taught:
             "training questions",
             *map(_yield_line, self.table()),
         ]
+        if self.unstated:
+            said.append(
+                f"{self.unstated:,} of the file's own state no answer: nothing says "
+                "whether they come to it, and they count as right"
+            )
         if self.bare:
             said.append(f"{self.bare:,} right ones left out: an answer, no rationale")
         return said
@@ -144,7 +169,9 @@ def gather(
     kept = [r for r in right if not _is_bare(r.rationale)]
     solved = match(train, kept, per_question=samples, seed=seed)
     sources = [source for source in sources if source.written]
-    return Taught(sources, solved, len(right) - len(kept), prices)
+    unstated = sum(bool(e.rationale) and states_answer(e) is None for e in train)
+    bare = len(right) - len(kept)
+    return Taught(sources, solved, bare, unstated, prices)
 
 
 def save_rationales(taught: Taught, path: Path) -> None:
@@ -156,23 +183,7 @@ def save_rationales(taught: Taught, path: Path) -> None:
 
 def _own(train: Sequence[Example]) -> Source:
     with_one = [example for example in train if example.rationale]
-    return Source("the file's own", [_judged(e) for e in with_one], with_one)
-
-
-def _judged(example: Example) -> Rationale:
-    """A rationale of the user's, wrong only where it states another answer itself."""
-    text, prediction, correct = read_reply(example.rationale, example)
-    states_one = bool(ANSWER_MARK.search(example.rationale)) and prediction
-    return Rationale(
-        question=example.question,
-        rationale=text,
-        prediction=prediction if states_one else example.answer,
-        answer=example.answer,
-        correct=correct if states_one else True,
-        teacher="own",
-        style="own",
-        id=example.id,
-    )
+    return Source("the file's own", [judged(e) for e in with_one], with_one)
 
 
 def _is_bare(rationale: str) -> bool:
@@ -221,7 +232,10 @@ def _yield_line(row: dict) -> str:
         f"{row['right']:.0%} right, {row['covered']:.0%} of the questions with one"
     )
     if row["wrong_step"] is not None:
-        line += f", {row['wrong_step']:.0%} of the right ones with a doubtful step"
+        line += (
+            f", {row['wrong_step']:.0%} of {row['with_equations']:,} right ones with "
+            "equations have a doubtful step"
+        )
     if not row["tokens_written"]:
         return line
     line += f"; {row['tokens_read']:,} tokens read, {row['tokens_written']:,} written"

@@ -4,7 +4,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from cotnb.errors import UserError
+from cotnb.rationales.files import find_file
 from cotnb.your_task.questions import Checked, check_enough, read_questions
+from cotnb.your_task.recommending import Plan, recommend
 from cotnb.your_task.splitting import Split, split_questions
 
 
@@ -46,6 +49,20 @@ class Wishes:
     general_questions: int = 150
     seed: int = 0
 
+    def plan(self, train: int, solved: int, parameters: int) -> Plan:
+        """How to tune, as `recommend` has it, with what was wished for in its place."""
+        return recommend(
+            train,
+            solved,
+            parameters,
+            teach=self.teach,
+            method=self.method,
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            replayed=self.replayed,
+        )
+
 
 def check_and_split(
     path: str | Path, wishes: Wishes, say: Callable[[str], None] = print
@@ -66,6 +83,22 @@ def check_and_split(
     )
     tell(split.remarks(), say)
     return checked, split
+
+
+def check_settings(wishes: Wishes, train: int) -> None:
+    """Refuses what is stated wrongly before anything is paid or loaded.
+
+    train: how many training questions there are. Raises UserError.
+    """
+    # as if all questions had a rationale, for a student of any size
+    wishes.plan(train, train, 0).recipe(wishes.precision, wishes.seed)
+    if wishes.demonstrations >= train:
+        raise UserError(
+            f"demonstrations {wishes.demonstrations}: there are {train} training "
+            "questions to show, and one of them is asked"
+        )
+    if wishes.rationale_file:
+        find_file(wishes.rationale_file)
 
 
 def tell(lines: Iterable[str], say: Callable[[str], None]) -> None:
