@@ -175,7 +175,7 @@ def in_points(claim) -> str:
     was answered otherwise there is no interval, and it says so.
     """
     estimate, low, high = (
-        round(100 * value, 1) + 0.0  # never "-0.0"
+        100 * value + 0.0  # a zero without a sign; "-0.0" is below it
         for value in (claim.estimate, claim.ci_low, claim.ci_high)
     )
     per = f" per {claim.per}" if claim.per else ""

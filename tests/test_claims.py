@@ -237,7 +237,7 @@ def test_the_committed_claims_name_papers_that_are_listed():
     [
         ((0.1, 0.05, 0.15), "+10.0 [+5.0, +15.0]"),
         ((0.0, 0.0, 0.0), "+0.0, in every question"),
-        ((0.0, -0.0003, 0.002), "+0.0 [+0.0, +0.2]"),
+        ((-0.0, -0.0003, 0.002), "+0.0 [-0.0, +0.2]"),
     ],
 )
 def test_a_contrast_in_points(interval, told):
