@@ -37,7 +37,7 @@ def hierarchical_bootstrap(
     are resampled: the interval then says nothing about other seeds.
 
     Few seeds, resampled, vary less than seeds do and have no tails. So they are moved
-    from their mean until S of them drawn from S have the variance of S seeds, and the
+    away from their mean, until S of them drawn from S have the variance of S seeds. The
     interval reaches at least as far as Student's t does, with the degrees of freedom of
     Satterthwaite (1946), "An approximate distribution of estimates of variance
     components": S - 1 where the seeds' spread is all there is, a normal's where that of
