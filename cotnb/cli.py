@@ -161,6 +161,8 @@ def aggregate(
 
     plans = {name: load_profile(name) for name in profile_names()}
     plan = plans.get(profile)  # one's own runs may be of none
+    if not plan and not (results / profile).is_dir():
+        load_profile(profile)  # says which there are
     left_out = strangers(results, profile, plan, notebooks) if plan else []
     for run in left_out:
         print(f"left out: {run}.json, whose settings are not the grid's")

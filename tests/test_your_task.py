@@ -136,6 +136,21 @@ def test_a_file_of_no_use_is_refused_in_a_line(tmp_path, content, reason):
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("kind", "line"),
+    [
+        ("choice", '{"question": "2 + 3? (A) 4 (B) 5", "answer": "B"}'),
+        ("", '{"question": "2 + 3?", "answer": "5"}'),
+    ],
+)
+def test_the_line_that_is_shown_is_of_use(tmp_path, kind, line):
+    path = write(tmp_path / "q.jsonl", ["{"])
+    with pytest.raises(UserError) as refused:
+        read_questions(path, kind)
+    assert str(refused.value).endswith(f"expected a line such as {line}")
+    assert len(read_questions(write(path, [line]), kind).examples) == 1
+
+
 def test_a_mark_of_utf8_and_windows_line_ends_do_no_harm(tmp_path):
     text = "\r\n".join(map(json.dumps, GOOD))
     (tmp_path / "q.jsonl").write_bytes(b"\xef\xbb\xbf" + text.encode())

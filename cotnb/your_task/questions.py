@@ -17,6 +17,13 @@ from cotnb.your_task.own_rationales import states_answer
 TASK = "your_task"
 FEWEST = 20  # questions: with fewer there is nothing to tune on and nothing to test
 FEW = 100  # questions: with fewer an interval is wider than most gains
+SUCH_AS = {  # by kind of answer, where it is no number
+    "choice": ("2 + 3? (A) 4 (B) 5", "B"),
+    "yes_no": ("Is 2 + 3 five?", "yes"),
+    "true_false": ("2 + 3 = 5", "true"),
+    "valid_invalid": ("All a are b. So all b are a.", "invalid"),
+    "brackets": ("Close: ( [", "] )"),
+}
 NAMED = 8  # line numbers that a remark names
 LARGEST = 10**100  # a number beyond is no answer that anybody writes
 UTF16 = (b"\xff\xfe", b"\xfe\xff")  # how such a file begins
@@ -250,7 +257,9 @@ def _number(question: str) -> int:
 
 
 def _nothing_usable(checked: Checked) -> str:
-    expected = 'expected a line such as {"question": "2 + 3?", "answer": "5"}'
+    question, answer = SUCH_AS.get(checked.kind, ("2 + 3?", "5"))
+    line = {"question": question, "answer": answer}
+    expected = f"expected a line such as {json.dumps(line)}"
     if not checked.lines:
         return f"{checked.path}: the file is empty; {expected}"
     reasons = ", ".join(
