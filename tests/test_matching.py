@@ -233,8 +233,8 @@ def test_students_of_samples_keep_the_names_they_had():
     )
     assert recipe_hash("a", PAIRS, Recipe()) == "60bc6525ab858147"
     assert recipe_hash("a", PAIRS, lora) == "5368fedf65e736be"
-    named = pretraining._hash("ladder-1M", 1000, pretraining.RECIPE)
-    assert named == "48157c2574fc5dc9"
+    folder = pretraining._folder("ladder-1M", 1000, pretraining.RECIPE)
+    assert folder.name == "ladder-1M-48157c2574fc5dc9"
 
 
 def test_what_is_learnt_of_a_teacher_is_in_a_students_name(taught):
