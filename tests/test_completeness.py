@@ -23,8 +23,13 @@ OWN = "08_cot_vs_answer_only"
 def results(tmp_path):
     """A copy of the committed results of smol; one notebook is looked at."""
     committed = project_folder() / "results" / "smol"
-    shutil.copytree(committed, tmp_path / "results" / "smol")
-    return tmp_path / "results"
+    copied = tmp_path / "results"
+    shutil.copytree(committed, copied / "smol")
+    for path in (copied / "smol" / "records").iterdir():
+        if not path.name.startswith(OWN):
+            path.unlink()
+    aggregate(copied, "smol", CLAIMS)
+    return copied
 
 
 def _plan():
