@@ -67,7 +67,9 @@ def test_the_notebook_draws_every_figure():
 def test_what_is_not_there_is_said_in_a_line(capsys):
     assert draw_insight("05_scale", FOUND, CLAIMS) is None
     assert capsys.readouterr().out.startswith("05_scale: no results yet. The larger")
-    assert [one.name for one in drawn_insights(FOUND)] == [EIGHT]
+    drawn = drawn_insights(FOUND)
+    assert EIGHT in [one.name for one in drawn]
+    assert {one.notebook for one in drawn} == set(FOUND.scores["notebook"])
     with pytest.raises(UserError, match="no figure '5'"):
         draw_insight("5", FOUND, CLAIMS)
 
