@@ -233,7 +233,7 @@ def render(
 
 
 def _numbered(notebooks: Path) -> list[Path]:
-    """A folder's teaching notebooks and solutions; UserError where there are none."""
+    """A folder's numbered notebooks; UserError where there are none."""
     paths = sorted(notebooks.glob("[0-9]*.ipynb"))
     if not paths:
         raise UserError(f"{notebooks}: no notebook such as 00_start_here.ipynb in it")
