@@ -28,13 +28,21 @@ class PairTrainer(Trainer):
     """A Trainer over planned batches, with the loss on target tokens alone.
 
     encoded: the pairs' token ids. plan: the rows of every optimiser step, so that a
-    resumed run sees the batches it would have seen.
+    resumed run sees the batches it would have seen. bf16: whether products are in half
+    precision. The arguments' own bf16 would copy all logits to fp32, and back.
     """
 
     def __init__(
-        self, *, encoded: Sequence[Encoded], plan, student: Student, **arguments
+        self,
+        *,
+        encoded: Sequence[Encoded],
+        plan,
+        student: Student,
+        bf16: bool,
+        **arguments,
     ):
         self.plan = plan
+        self.bf16 = bf16
         self.pad_token_id = student.tokenizer.pad_token_id
         self.encoder_decoder = student.is_encoder_decoder
         super().__init__(train_dataset=encoded, **arguments)
@@ -89,15 +97,20 @@ class PairTrainer(Trainer):
         whole /= self.args.world_size
         last = inputs["parts"][-1]
         losses = []
-        for part in inputs["parts"]:
-            # gradients are shared out once a step
-            own = nullcontext() if part is last else self.accelerator.no_sync(model)
-            with own:
-                with self.compute_loss_context_manager():
+        # weights are cast once for all parts
+        with self._autocast(self.bf16):
+            for part in inputs["parts"]:
+                # gradients are shared out once a step
+                own = nullcontext() if part is last else self.accelerator.no_sync(model)
+                with own:
                     loss = self.compute_loss(model, part) / whole
-                self.accelerator.backward(loss)
-            losses.append(loss.detach())
+                    with self._autocast(False):
+                        self.accelerator.backward(loss)
+                losses.append(loss.detach())
         return torch.stack(losses).sum()
+
+    def _autocast(self, enabled: bool):
+        return torch.autocast(self.args.device.type, torch.bfloat16, enabled)
 
     def compute_loss(self, model, inputs, **_):
         """The sum over one part's target tokens of their cross-entropy, in nats.

@@ -1,10 +1,12 @@
-"""An encoder-decoder's attention on a CPU, a row at a time where prompts are long.
+"""An encoder-decoder's attention on a CPU, a few rows at a time where it is large.
 
 Scores of all rows at once, (rows, heads, tokens, tokens), are larger than a core's
 cache, and every step of their way, the position bias, the mask, the softmax, reads and
-writes them whole. One row's fit. The mathematics is that of attention written out; the
-backward pass makes a row's weights again rather than keep them.
+writes them whole. Those of a few rows fit. The mathematics is that of attention written
+out; the backward pass makes the weights again rather than keep them.
 """
+
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -13,7 +15,8 @@ from transformers.masking_utils import eager_mask
 from transformers.models.t5.modeling_t5 import eager_attention_forward
 
 NAME = "cotnb_rows"
-LARGE = 2**20  # scores from which on rows are taken one at a time
+LARGE = 5 * 2**20  # scores from which on rows are taken in parts
+AT_ONCE = 2**20  # scores of a part
 
 
 def attend_by_rows(model: PreTrainedModel) -> None:
@@ -55,6 +58,7 @@ def row_attention(
         )
     if attention_mask is None:
         attention_mask = query.new_zeros(rows, 1, 1, 1)
+    attention_mask = attention_mask.expand(rows, -1, -1, -1)
     found = _RowAttention.apply(
         query, key, value, position_bias, attention_mask, scaling
     )
@@ -66,10 +70,10 @@ class _RowAttention(torch.autograd.Function):
     def forward(ctx, query, key, value, bias, mask, scaling):
         scores = query.new_empty(*query.shape[:3], key.shape[2])
         found = query.new_empty(query.shape)
-        for row, own in enumerate(scores):
-            torch.bmm(query[row], key[row].transpose(1, 2), out=own)
-            weights = _weights(own, bias[0], mask[row], scaling).to(value.dtype)
-            torch.bmm(weights, value[row], out=found[row])
+        for some in _parts(scores):
+            torch.matmul(query[some], key[some].transpose(2, 3), out=scores[some])
+            weights = _weights(scores[some], bias, mask[some], scaling)
+            torch.matmul(weights.to(value.dtype), value[some], out=found[some])
         ctx.save_for_backward(query, key, value, bias, mask, scores)
         ctx.scaling = scaling
         return found
@@ -79,26 +83,32 @@ class _RowAttention(torch.autograd.Function):
         query, key, value, bias, mask, scores = ctx.saved_tensors
         of_query, of_key, of_value = (x.new_empty(x.shape) for x in (query, key, value))
         of_bias = torch.zeros_like(bias) if ctx.needs_input_grad[3] else None
-        for row, own in enumerate(scores):
-            weights = _weights(own, bias[0], mask[row], ctx.scaling)
-            told, low = gradient[row].contiguous(), weights.to(value.dtype)
-            torch.bmm(low.transpose(1, 2), told, out=of_value[row])
-            of_weights = torch.bmm(told, value[row].transpose(1, 2)).to(weights.dtype)
+        for some in _parts(scores):
+            weights = _weights(scores[some], bias, mask[some], ctx.scaling)
+            told, low = gradient[some].contiguous(), weights.to(value.dtype)
+            torch.matmul(low.transpose(2, 3), told, out=of_value[some])
+            of_weights = (told @ value[some].transpose(2, 3)).to(weights.dtype)
             of_scores = torch._softmax_backward_data(
                 of_weights, weights, -1, weights.dtype
             )
             if of_bias is not None:
-                of_bias[0] += of_scores
+                of_bias += of_scores.sum(0, keepdim=True)
             low = of_scores.to(query.dtype)
             if ctx.scaling != 1.0:
                 low *= ctx.scaling
-            torch.bmm(low, key[row], out=of_query[row])
-            torch.bmm(low.transpose(1, 2), query[row], out=of_key[row])
+            torch.matmul(low, key[some], out=of_query[some])
+            torch.matmul(low.transpose(2, 3), query[some], out=of_key[some])
         return of_query, of_key, of_value, of_bias, None, None
 
 
+def _parts(scores: Tensor) -> Iterator[slice]:
+    """The rows of scores, as many at once as `AT_ONCE` allows, one or more."""
+    rows, size = scores.shape[0], max(1, AT_ONCE // scores[0].numel())
+    return (slice(first, first + size) for first in range(0, rows, size))
+
+
 def _weights(scores: Tensor, bias: Tensor, mask: Tensor, scaling: float) -> Tensor:
-    """(heads, queries, tokens), in single precision or better."""
+    """(rows, heads, queries, tokens), in single precision or better."""
     if scaling != 1.0:
         scores = scores * scaling
     # cast first: a CPU adds tensors of two precisions several times as slowly

@@ -280,7 +280,6 @@ def build_trainer(
         warmup_steps=int(recipe.warmup_ratio * len(plan)),
         weight_decay=recipe.weight_decay,
         max_grad_norm=recipe.clip,
-        bf16=recipe.precision == "bf16",
         use_cpu=not torch.cuda.is_available(),
         logging_steps=max(1, len(plan) // 50),
         logging_nan_inf_filter=False,  # a loss that is lost shows, and no step waits
@@ -300,6 +299,7 @@ def build_trainer(
         encoded=encoded,
         plan=plan,
         student=base,
+        bf16=recipe.precision == "bf16",
         callbacks=[TrainingProgress()],
     )
     trainer.remove_callback(PrinterCallback)

@@ -244,19 +244,39 @@ def test_pretraining_is_noted_and_published(few_marks, tmp_path):
 def test_a_pretrained_student_reads_on_from_where_it_was(few_marks):
     start = pretrain("ladder-0.3M", 640, SMALL)
     begun = open_student(start, "ladder-0.3M").fingerprint
-    folder = pretrain_further(start, "ladder-0.3M", 640, 1280, 1e-3)
+    before = pretraining_note(start)
+    folder = pretrain_further(start, "ladder-0.3M", 1280, 1e-3)
     note = pretraining_note(folder)
-    assert (note["start"], note["first"], note["pairs"]) == (begun, 640, 1280)
+    on = {"first": 640, "pairs": 1280, "learning_rate": 1e-3}
+    assert before["read_on"] == [] and note["read_on"] == [on]
+    assert (note["steps"], note["pairs"]) == (20 + 10, 640 + 1280)
+    assert note["seconds"] > before["seconds"] and note["moments_anew"] == [20]
+    assert note["recipe"] == before["recipe"]
+    for told in ("curve", "losses"):
+        steps = [row["step"] for row in note[told]]
+        assert steps == sorted(steps) and steps[-1] == 30
+        assert note[told][: len(before[told])] == before[told]
     assert note["curve"][-1]["pairs"] == 640 + 1280
-    assert note["recipe"]["learning_rate"] == 1e-3
-    # it knows what it knew: its first loss is below that of a new one
-    before = pretraining_note(start)["losses"]
-    assert note["losses"][0]["loss"] < before[0]["loss"]
+    # it knows what it knew: its loss goes on below that of a new one
+    assert _losses(note)[len(before["losses"])] < _losses(before)[0]
     assert open_student(start, "ladder-0.3M").fingerprint == begun
-    assert pretrain_further(start, "ladder-0.3M", 640, 1280, 1e-3) == folder
-    assert pretrain_further(start, "ladder-0.3M", 512, 1280, 1e-3) != folder
+    assert pretrain_further(start, "ladder-0.3M", 1280, 1e-3) == folder
     with pytest.raises(UserError, match="expected 128 or more"):
-        pretrain_further(start, "ladder-0.3M", 640, 100, 1e-3)
+        pretrain_further(start, "ladder-0.3M", 100, 1e-3)
+
+
+def test_a_published_student_reads_on_and_its_card_tells_all(few_marks, tmp_path):
+    start = pretrain("ladder-0.3M", 640, SMALL)
+    first = publish(start, "ladder-0.3M", tmp_path / "first", questions=15)
+    folder = pretrain_further(first, "ladder-0.3M", 1280, 1e-3)
+    second = publish(folder, "ladder-0.3M", tmp_path / "second", questions=15)
+    cards = [json.loads((at / "card.json").read_text()) for at in (first, second)]
+    assert [card["pairs"] for card in cards] == [640, 640 + 1280]
+    assert cards[0]["fingerprint"] != cards[1]["fingerprint"]
+    assert cards[1]["fingerprint"] == load_student(str(second)).fingerprint
+    (first / "card.json").unlink()
+    with pytest.raises(UserError, match="does not say what its student has read"):
+        pretrain_further(first, "ladder-0.3M", 1280, 1e-3)
 
 
 def test_a_killed_pretraining_goes_on_from_its_last_mark(few_marks):

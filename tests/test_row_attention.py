@@ -1,4 +1,4 @@
-"""Attention a row at a time: the same values and gradients as written out."""
+"""Attention a few rows at a time: the same values and gradients as written out."""
 
 import pytest
 import torch
@@ -37,10 +37,14 @@ def attend(function, dtype=torch.float32, mask=True, queries=7, scaling=1.0):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("mask", [True, False])
 @pytest.mark.parametrize(("queries", "scaling"), [(9, 1.0), (4, 0.5)])
+@pytest.mark.parametrize("rows", [1, 2, 3])
 def test_values_and_gradients_are_those_written_out(
-    dtype, mask, queries, scaling, monkeypatch
+    dtype, mask, queries, scaling, rows, monkeypatch
 ):
     monkeypatch.setattr(row_attention, "LARGE", 0)
+    monkeypatch.setattr(row_attention, "AT_ONCE", rows * 2 * queries * 9 + 1)
+    parts = list(row_attention._parts(torch.empty(3, 2, queries, 9)))
+    assert len(parts) == -(-3 // rows)
     asked = {"dtype": dtype, "mask": mask, "queries": queries, "scaling": scaling}
     ours = attend(row_attention.row_attention, **asked)
     theirs = attend(eager_attention_forward, **asked)

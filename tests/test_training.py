@@ -13,6 +13,7 @@ import torch
 from transformers import AutoModelForCausalLM, T5Config, T5ForConditionalGeneration
 from transformers.activations import GELUTanh, NewGELUActivation
 
+from cotnb import pair_trainer
 from cotnb.batching import PADDED_AT_ONCE, encode_pairs
 from cotnb.checkpoints import last_checkpoint
 from cotnb.errors import UserError
@@ -80,6 +81,38 @@ def test_loss_and_gradients_are_those_of_rows_alone(name, monkeypatch):
     assert loss.item() == pytest.approx(expected.item(), abs=1e-5)
     for p, gradient in zip(student.model.parameters(), gradients, strict=True):
         torch.testing.assert_close(p.grad, gradient, atol=1e-6, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["toy-t5", "toy-llama"])
+def test_in_half_precision_weights_are_cast_once_and_logits_stay_half(
+    name, monkeypatch
+):
+    """Gradients of a step of two parts are those of the same step in one."""
+    found, dtypes, loss = [], set(), pair_trainer.summed_cross_entropy
+    monkeypatch.setattr(
+        pair_trainer,
+        "summed_cross_entropy",
+        lambda logits, labels: dtypes.add(logits.dtype) or loss(logits, labels),
+    )
+    half = replace(QUICK, precision="bf16")
+    for at_once in (10**6, 40):
+        student = load_student(name)
+        monkeypatch.setenv("COTNB_TOKENS_AT_ONCE", str(at_once))
+        rows = encode_pairs(
+            student.tokenizer, PAIRS[:8], student.is_encoder_decoder, 64
+        )
+        trainer = build_trainer(
+            student, rows, [[*range(8)]], half, cache_folder() / "none"
+        )
+        trainer.current_gradient_accumulation_steps = 1
+        step = trainer._collate(rows)
+        assert (len(step["parts"]) == 1) == (at_once > 40)
+        trainer.training_step(student.model, step)
+        found.append([p.grad.clone() for p in student.model.parameters()])
+        trainer.train()
+    assert dtypes == {torch.bfloat16}
+    for one, several in zip(*found, strict=True):
+        torch.testing.assert_close(one, several, atol=2e-2, rtol=5e-2)
 
 
 def _loss_alone(student, row):

@@ -62,6 +62,8 @@ ASKED = {
 }
 
 
+# what a card tells of the weights beside it, apart from how they were made
+_OF_WEIGHTS = {"student", "parameters", "fingerprint", "scores", "micro_bbh"}
 _pool = lru_cache(demonstration_pool)
 
 
@@ -112,31 +114,29 @@ def pretrain(name: str, pairs: int = PAIRS, recipe: Recipe | None = None) -> Pat
             torch.manual_seed(recipe.seed)
             model = new_model(name, train_tokenizer()).to(default_device())
             student = Student(name, model, train_tokenizer(), folder.name)
-            _pretrain_into(folder, student, pairs, recipe)
+            _pretrain_into(folder, student, pairs, recipe, None)
     return folder
 
 
 def pretrain_further(
-    start: Path, name: str, first: int, pairs: int, rate: float, seed: int = 0
+    start: Path, name: str, pairs: int, rate: float, seed: int = 0
 ) -> Path:
     """The folder of a student that was pretrained and reads on, made or found.
 
-    start: a folder with a ladder student, which stays as it is. first: the pairs that
-    it has read. pairs: to read of those that follow. rate: to which the learning rate
-    rises once more, in a recipe that is the size's own otherwise, before it falls; the
-    optimiser's moments begin anew. After a kill the same call goes on.
-    Raises UserError as `pretrain` does, and where there is no student in start.
+    start: a folder of `pretrain`, `pretrain_further` or `publish`, which stays as it
+    is. pairs: to read of those that follow what it has read. rate: to which the
+    learning rate rises once more, in a recipe that is the size's own otherwise, before
+    it falls; the optimiser's moments begin anew. After a kill the same call goes on.
+    Raises UserError as `pretrain` does, and where start holds no such student.
     """
     recipe = replace(recipe_for(name, seed), learning_rate=rate)
     _refuse_too_few(pairs, recipe)
-    begun = open_student(start, name)
-    named = {"start": begun.fingerprint, "first": first}
+    begun, read = open_student(start, name), _note_in(start)
+    named = {"start": begun.fingerprint, "first": read["pairs"]}
     folder = _folder(name, pairs, recipe, **named)
     with locked(Path(f"{folder}.lock")):
         if not (folder / DONE).is_file():
-            _pretrain_into(folder, begun, pairs, recipe, first)
-            note = json.loads((folder / DONE).read_text())
-            (folder / DONE).write_text(json.dumps(note | named, indent=1))
+            _pretrain_into(folder, begun, pairs, recipe, read)
     return folder
 
 
@@ -151,13 +151,16 @@ def hand_over(name: str, pairs: int = PAIRS, recipe: Recipe | None = None) -> Pa
 
 
 def pretraining_note(folder: Path) -> dict:
-    """What was noted of a pretraining.
+    """What was noted of a pretraining, all that was read on included.
 
     Keys: steps, seconds (since the last start), pairs, device, recipe, losses, as
-    `tuning_history` has them, curve: rows of {"step", "pairs", "what", "accuracy"}, and
-    moments_anew: the steps, if any, at which it was handed over.
+    `tuning_history` has them, curve: rows of {"step", "pairs", "what", "accuracy"},
+    moments_anew: the steps, if any, at which it was handed over or read on, and
+    read_on: for each time that it did, {"first", "pairs", "learning_rate"}.
     """
-    return json.loads((folder / DONE).read_text())
+    note = json.loads((folder / DONE).read_text())
+    earlier = note.pop("earlier", None)
+    return _joined(earlier, note) if earlier else note | {"read_on": []}
 
 
 def publish(folder: Path, name: str, target: Path, questions: int = 500) -> Path:
@@ -211,6 +214,35 @@ def _planned(name: str, pairs: int, recipe: Recipe | None) -> tuple[Path, Recipe
     return _folder(name, pairs, recipe), recipe
 
 
+def _note_in(folder: Path) -> dict:
+    """The note of a student that was pretrained, or the card of a published one."""
+    if (folder / DONE).is_file():
+        return pretraining_note(folder)
+    try:
+        card = json.loads((folder / CARD).read_text())
+    except OSError:
+        raise UserError(f"{folder} does not say what its student has read") from None
+    return {key: told for key, told in card.items() if key not in _OF_WEIGHTS}
+
+
+def _joined(earlier: dict, note: dict) -> dict:
+    """One note of a pretraining and of what was read after it."""
+    steps = earlier["steps"]
+    on = {"first": earlier["pairs"], "pairs": note["pairs"]}
+    on["learning_rate"] = note["recipe"]["learning_rate"]
+    later = {
+        key: [row | {"step": steps + row["step"]} for row in note[key]]
+        for key in ("losses", "curve")
+    }
+    anew = [steps, *(steps + step for step in note["moments_anew"])]
+    return earlier | {
+        **{key: earlier[key] + note[key] for key in ("steps", "seconds", "pairs")},
+        **{key: earlier[key] + rows for key, rows in later.items()},
+        "moments_anew": earlier["moments_anew"] + anew,
+        "read_on": earlier.get("read_on", []) + [on],
+    }
+
+
 def _refuse_too_few(pairs: int, recipe: Recipe) -> None:
     if pairs < recipe.batch_size:
         raise UserError(f"{pairs} pairs: expected {recipe.batch_size} or more")
@@ -225,9 +257,10 @@ def _folder(name: str, pairs: int, recipe: Recipe, **begun) -> Path:
 
 
 def _pretrain_into(
-    folder: Path, student: Student, pairs: int, recipe: Recipe, first: int = 0
+    folder: Path, student: Student, pairs: int, recipe: Recipe, earlier: dict | None
 ) -> None:
-    """first: how many pairs were read before."""
+    """earlier: the note of what the student has read before, if anything."""
+    first = earlier["pairs"] if earlier else 0
     if is_main():
         handover.unpack(handover.UNFINISHED / folder.name, work_folder(folder))
     wait_for_all()
@@ -251,6 +284,8 @@ def _pretrain_into(
         "curve": curve.rows,
         "moments_anew": curve.moments_anew,
     }
+    if earlier:
+        about["earlier"] = earlier
     train_into(folder, trainer, student.tokenizer, about)
 
 
