@@ -239,7 +239,7 @@ def _joined(earlier: dict, note: dict) -> dict:
         **{key: earlier[key] + note[key] for key in ("steps", "seconds", "pairs")},
         **{key: earlier[key] + rows for key, rows in later.items()},
         "moments_anew": earlier["moments_anew"] + anew,
-        "read_on": earlier.get("read_on", []) + [on],
+        "read_on": [*earlier.get("read_on", []), on],
     }
 
 
