@@ -51,7 +51,10 @@ def _measured(name: str) -> bool:
     path = RESULTS / f"{name}.json"
     if not path.is_file():
         return False
-    return json.loads(path.read_text())["commit"] == current_commit()
+    commit = current_commit()
+    if "+" in commit or commit == "unknown":  # which state that was, nobody knows
+        return False
+    return json.loads(path.read_text(encoding="utf-8"))["commit"] == commit
 
 
 if __name__ == "__main__":

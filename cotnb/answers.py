@@ -14,6 +14,7 @@ NUMBER = re.compile(
     r"(?:\s?/\s?(?P<denominator>\d+)(?![\d.]*\d*/))?"
     r"(?![\d]|,\d{3}|\.\d|[A-Za-z]\d)"
 )
+LONGEST_NUMBER = 500  # characters; longer ones are a text that has run wild
 LABELS = {
     "yes_no": ("yes", "no"),
     "true_false": ("true", "false"),
@@ -75,7 +76,8 @@ def _clean(text: str) -> str:
 
 def _candidates(text: str, answer_type: str, after_mark: bool) -> list[str]:
     if answer_type == "number":
-        return [_number(match) for match in NUMBER.finditer(text)]
+        found = NUMBER.finditer(text)
+        return [_number(match) for match in found if len(match[0]) <= LONGEST_NUMBER]
     if answer_type == "choice":
         return _choices(text, after_mark)
     if answer_type == "brackets":
@@ -114,11 +116,13 @@ def _decimal(value: Fraction) -> str:
 
 
 def _choices(text: str, after_mark: bool) -> list[str]:
+    bare = r"\s*([A-Z])\s*(?:\)|\.|,|:|$|\n)"  # "A ." as some tokenizers decode it
+    start = re.match(bare, text)
+    if start and after_mark:  # "is B. (A) is too early" says B
+        return [start[1]]
     bracketed = re.findall(r"\(\s?([A-Za-z])\s?\)", text)
     if bracketed:
         return [letter.upper() for letter in bracketed]
-    bare = r"\s*([A-Z])\s*(?:\)|\.|,|:|$|\n)"  # "A ." as some tokenizers decode it
-    start = re.match(bare, text)
     if start:
         return [start[1]]
     if after_mark:

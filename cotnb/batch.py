@@ -92,7 +92,7 @@ def run_one(
             run.failure.unlink(missing_ok=True)
             reason = _execute(run, deadline, stopped)
             if reason and not stopped():
-                run.failure.write_text(f"{reason}\n")
+                run.failure.write_text(f"{reason}\n", encoding="utf-8")
     except Timeout:
         if not patient:
             return ended(LATER, "running elsewhere")
@@ -162,7 +162,7 @@ def _papermill(run: Run, manager: type) -> str:
         logging.getLogger(noisy).setLevel(logging.CRITICAL)
     notebook = run.folder / NOTEBOOK
     try:
-        with (run.folder / LOG).open("w") as log:
+        with (run.folder / LOG).open("w", encoding="utf-8") as log:
             papermill.execute_notebook(
                 run.notebook,
                 notebook,

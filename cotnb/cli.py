@@ -154,16 +154,14 @@ def aggregate(
     """Make scores.csv and claims.csv of a profile's records."""
     from cotnb.completeness import strangers
     from cotnb.costs import tuning_costs
-    from cotnb.profiles import load_profile, profile_names
+    from cotnb.profiles import load_profile
     from cotnb.records import read_records
     from cotnb.report import save_published_figures, update_readme
     from cotnb.results import aggregate as make_tables
 
-    plans = {name: load_profile(name) for name in profile_names()}
-    plan = plans.get(profile)  # one's own runs may be of none
-    if not plan and not (results / profile).is_dir():
-        load_profile(profile)  # says which there are
-    left_out = strangers(results, profile, plan, notebooks) if plan else []
+    if not (results / profile).is_dir():
+        load_profile(profile)  # one's own runs may be of none; it says which there are
+    left_out = strangers(results, profile, notebooks)
     for run in left_out:
         print(f"left out: {run}.json, whose settings are not the grid's")
     tables = make_tables(results, profile, notebooks / "claims.yaml", left_out)

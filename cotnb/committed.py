@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from cotnb import claims, results
+from cotnb.completeness import strangers
 from cotnb.figures import draw_insight, papers_near, read_found, read_papers
 from cotnb.paths import project_folder
 from cotnb.report import CLAIMS, profiles_with_results, read_claims, read_scores
@@ -30,13 +31,14 @@ def committed_claims(profile: str, notebook: str) -> pd.DataFrame:
 
 
 def committed_records(profile: str, notebook: str) -> list[dict]:
-    """A notebook's records, as `read_records` gives them; none where there are none.
+    """A notebook's records, as `aggregate` makes its tables of; none while none are.
 
     Raises UserError for a malformed one.
     """
     if not _is_there(profile, "records"):
         return []
-    records = results.read_records(RESULTS / profile)
+    left_out = strangers(RESULTS, profile)
+    records = results.read_records(RESULTS / profile, left_out)
     return [record for record in records if record["notebook"] == notebook]
 
 

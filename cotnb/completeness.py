@@ -10,11 +10,13 @@ from cotnb.claims import COLUMNS as CLAIM_COLUMNS
 from cotnb.claims import Claim
 from cotnb.grid import Run, expand
 from cotnb.ladder.cards import read_cards
-from cotnb.profiles import Profile
+from cotnb.paths import project_folder
+from cotnb.profiles import Profile, load_profile, profile_names
 from cotnb.records import sift_records
 from cotnb.results import COLUMNS as SCORE_COLUMNS
 from cotnb.results import completeness, outcomes_frame
 
+NOTEBOOKS = project_folder() / "notebooks"
 TABLES = {"scores.csv": SCORE_COLUMNS, "claims.csv": CLAIM_COLUMNS}
 SHOWN = 6  # conditions that a line names
 COLUMNS = ("notebook", "setting", "condition", "seed", "run")
@@ -90,14 +92,18 @@ def check_profile(
     return Check(name, runs, done, missing, faults)
 
 
-def strangers(results: Path, name: str, profile: Profile, notebooks: Path) -> list[str]:
+def strangers(results: Path, name: str, notebooks: Path = NOTEBOOKS) -> list[str]:
     """Names of runs with other settings than the grid's, of notebooks that have both.
 
+    name: a profile; one's own runs may be of none, and then none is a stranger.
     Together they would be taken for one setting. Runs of a notebook that has none of
     the grid's, such as all with `-p` of another student, are no strangers.
-    Raises UserError as `expand` does.
+    Raises UserError as `load_profile` and `expand` do.
     """
-    records, _ = sift_records(results / name)
+    if name not in profile_names():
+        return []
+    profile = load_profile(name)
+    records, _ = sift_records(Path(results) / name)
     found = []
     for stem, plan in profile.notebooks.items():
         own = [record for record in records if record["notebook"] == stem]

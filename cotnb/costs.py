@@ -20,7 +20,9 @@ class TuningCosts:
     @property
     def saved(self) -> float:
         """The share of training time that the cache saved, 0 to 1."""
-        return 1 - self.trained_seconds / self.asked_seconds if self.asked else 0.0
+        if not self.asked_seconds:
+            return 0.0
+        return 1 - self.trained_seconds / self.asked_seconds
 
     def line(self) -> str:
         """For a terminal."""

@@ -7,3 +7,7 @@ class UserError(Exception):
     The message is one line: which file or field, what was expected, what to do.
     The command line and the notebooks show that line without a stack trace.
     """
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows of it, a line each."""
+        return [f"{type(self).__name__}: {self}"]

@@ -299,7 +299,7 @@ def _cached_texts(student, prompts, asking: Asking) -> list[tuple[str, int]]:
     name = hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()[:24]
     path = cache_folder() / "texts" / f"{name}.json"
     if path.is_file():
-        return [tuple(row) for row in json.loads(path.read_text())]
+        return [tuple(row) for row in json.loads(path.read_bytes())]
     texts = generate(
         student,
         prompts,

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from cotnb.claims import COLUMNS as CLAIM_COLUMNS
 from cotnb.claims import NO_TEXT, Claim
+from cotnb.completeness import strangers
 from cotnb.errors import UserError
 from cotnb.insights import INSIGHTS, Insight, insights_of
 from cotnb.records import newest_scores, sift_records
@@ -22,7 +23,7 @@ class Found:
     """What figures are drawn of.
 
     scores, claims: the profiles' tables, with a column profile. records: theirs, those
-    that can be read. papers: results/papers.csv, None without it.
+    that can be read, without `strangers`. papers: results/papers.csv, None without it.
     """
 
     scores: pd.DataFrame
@@ -43,7 +44,8 @@ def read_found(results: Path, profiles: Sequence[str]) -> Found:
             if path.exists():
                 table = read_table(path, tables[name]).assign(profile=profile)
                 read[name].append(table.fillna(NO_TEXT))
-        records += newest_scores(sift_records(results / profile)[0])
+        left_out = strangers(results, profile)
+        records += newest_scores(sift_records(results / profile, left_out)[0])
     scores, claims = (_joined(own) for own in read.values())
     return Found(scores, claims, records, read_papers(results))
 

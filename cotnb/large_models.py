@@ -7,6 +7,7 @@ solution a question.
 
 import gzip
 import json
+import zlib
 from pathlib import Path
 
 import pandas as pd
@@ -48,7 +49,7 @@ def load_gpt3_solutions(path: str | Path) -> dict[str, list[tuple[Example, str]]
             name: [(_example(i, row), row[key]["solution"]) for i, row in _valid(rows)]
             for name, key in SIZES.items()
         }
-    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
+    except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"{path}: not GPT-3's solutions of GSM8K ({error!r}); take "
             "example_model_solutions.jsonl of openai/grade-school-math"

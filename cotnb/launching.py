@@ -81,10 +81,10 @@ def train_in_processes(
             "kept": kept,
         }
         write_whole(place / JOB, json.dumps(job))
-        with FileLock(place / ASKED_FOR), log.open("w") as errors:
+        with FileLock(place / ASKED_FOR), log.open("wb") as errors:
             ended = _run(count, place, errors)
         fault = place / FAULT
-        reason = fault.read_text() if fault.is_file() else ""
+        reason = fault.read_text(encoding="utf-8") if fault.is_file() else ""
     if not folder.is_dir():
         reason = reason or f"killed, or ended with status {ended}; see {log}"
         raise UserError(f"tuning in {count} processes: {reason}")
@@ -159,7 +159,10 @@ def main(place: Path) -> None:
     except Exception as error:
         traceback.print_exc()
         # the first fault counts: other processes fail because of it
-        with suppress(FileExistsError), (place / FAULT).open("x") as fault:
+        with (
+            suppress(FileExistsError),
+            (place / FAULT).open("x", encoding="utf-8") as fault,
+        ):
             fault.write(_line(error, _log(Path(job["folder"]))))
         sys.stderr.flush()
         os._exit(1)  # whatever the others are waiting for

@@ -60,7 +60,7 @@ def load_profile(name: str) -> Profile:
     if not path.is_file():
         raise UserError(f"no profile {name!r}; there are {', '.join(profile_names())}")
     try:
-        return Profile.model_validate(yaml.safe_load(path.read_text()))
+        return Profile.model_validate(yaml.safe_load(path.read_bytes()))
     except yaml.YAMLError as error:
         reason = str(error).replace("\n", " ")
         raise UserError(f"{path}: not YAML: {reason}") from None

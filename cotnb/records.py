@@ -148,19 +148,21 @@ def read_records(folder: Path, left_out: Collection[str] = ()) -> list[dict]:
     files = Path(folder) / "records"
     if not files.is_dir():
         raise UserError(f"{files}: no such folder; make records with a run first")
-    paths = [path for path in sorted(files.glob("*.json")) if path.stem not in left_out]
-    records = [_read_record(path) for path in paths]
+    records = [_read_record(path) for path in _record_files(folder, left_out)]
     return newest_scores(records)
 
 
-def sift_records(folder: Path) -> tuple[list[dict], list[str]]:
+def sift_records(
+    folder: Path, left_out: Collection[str] = ()
+) -> tuple[list[dict], list[str]]:
     """The records of one profile that can be read, and what is wrong with the others.
 
     A record is as `read_records` gives it, but with all its scores; a fault is one
-    line that names the file and the field. A missing folder has neither.
+    line that names the file and the field. A missing folder has neither. left_out: as
+    for `read_records`.
     """
     records, faults = [], []
-    for path in sorted((Path(folder) / "records").glob("*.json")):
+    for path in _record_files(folder, left_out):
         try:
             records += newest_scores([_read_record(path)])
         except UserError as error:
@@ -196,6 +198,11 @@ def newest_scores(records: list[dict]) -> list[dict]:
         | {"scores": [s for s in record["scores"] if newest[_key(record, s)] is record]}
         for record in records
     ]
+
+
+def _record_files(folder: Path, left_out: Collection[str]) -> list[Path]:
+    paths = sorted((Path(folder) / "records").glob("*.json"))
+    return [path for path in paths if path.stem not in left_out]
 
 
 def _key(record: dict, score: Score) -> tuple:

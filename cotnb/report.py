@@ -41,6 +41,8 @@ MADE_OF = "Made of"  # in a figure's file: a hash of its numbers
 
 def verdict_table(claims: pd.DataFrame) -> str:
     """`evaluate_claims`'s table as Markdown: contrasts in percentage points."""
+    if claims.empty:
+        return "No claim has been put to the test yet."
     rows = [
         {
             "claim": claim.statement,

@@ -70,12 +70,15 @@ def split_by_part(outcomes: pd.DataFrame, parts: Sequence[str]) -> pd.DataFrame:
     """Tidy scores of the parts of a test set whose questions come in turn.
 
     outcomes: rows of `outcomes_frame` of one task whose question i is of part i modulo
-    their number, as micro_bbh's are. Returns one row a score and part, task the part.
+    their number, as micro_bbh's are. Returns one row a score and part, task the part;
+    a part that no question is of has none.
     """
     rows = []
     for row in outcomes.to_dict("records"):
         for number, part in enumerate(parts):
             own = row["outcomes"][number :: len(parts)]
+            if not own:  # fewer questions than parts
+                continue
             low, high = wilson_interval(own.count("1"), len(own))
             changed = {
                 "task": part,

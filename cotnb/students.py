@@ -5,6 +5,7 @@ SmolLM2-135M is found in this order: the path in COTNB_SMOLLM2, the hub, the whe
 """
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import torch
 from filelock import FileLock
+from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -47,7 +49,8 @@ class Student:
     """A model with its tokenizer.
 
     name: as shown in tables. fingerprint: 16 hex digits that change when the weights
-    do; part of every recipe.
+    do, and the tokenizer of a student that is not of this package; part of every
+    recipe.
     """
 
     name: str
@@ -85,10 +88,13 @@ def load_student(name: str) -> Student:
     Raises UserError, naming all that was tried, where none can be had.
     """
     whole, layers = split_name(name)
-    student = open_student(_locate(whole), name)
+    place = _locate(whole)
+    student = open_student(place, name)
     if layers is not None:
         keep_first_layers(student.model, layers)
         student.fingerprint = _fingerprint(student.model)
+    if place == whole:  # a user's folder or a hub id: any tokenizer may be there
+        student.fingerprint = _with_tokenizer(student)
     student.model.to(default_device())
     _loaded[name] = student.fingerprint
     return student
@@ -108,7 +114,7 @@ def open_student(folder: str | Path, name: str, fingerprint: str = "") -> Studen
         )
         model = family.from_pretrained(folder, dtype=torch.float32)
         tokenizer = AutoTokenizer.from_pretrained(folder)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         reason = (str(error).splitlines() or ["unknown"])[0]
         known = ", ".join((SMOLLM2, *TOY_STUDENTS, *LADDER))
         raise UserError(
@@ -155,6 +161,15 @@ def _fingerprint(model: PreTrainedModel) -> str:
         digest.update(f"{key}{tuple(tensor.shape)}".encode())
         digest.update(picked.numpy().tobytes())
     return digest.hexdigest()[:16]
+
+
+def _with_tokenizer(student: Student) -> str:
+    """A fingerprint of the weights and of how texts become tokens."""
+    own = student.tokenizer
+    how = own.backend_tokenizer.to_str() if own.is_fast else sorted(own.get_vocab())
+    special = sorted(map(str, own.special_tokens_map.items()))
+    told = json.dumps([student.fingerprint, how, special])
+    return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
 def _smollm2() -> Path | str:

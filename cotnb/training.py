@@ -137,6 +137,7 @@ def tuning_history(student: Student) -> dict:
     Keys: steps, seconds (since the last start), pairs, target_tokens, and losses, a
     list of {"step", "epoch", "loss", "learning_rate"}; carried, of distribution
     matching, with the fields of `matching.Carried`; processes, where several trained.
+    For a student that `tune` gave: those of `tune_in_steps` have none of their own.
     """
     path = cache_folder() / "students" / student.fingerprint / DONE
     return json.loads(path.read_text())

@@ -41,6 +41,11 @@ def test_numbers_are_read(text, expected):
     assert extract_answer(text, "number") == expected
 
 
+def test_a_number_that_has_run_wild_is_none():
+    assert extract_answer(f"7 or {'9' * 5000}", "number") == "7"
+    assert extract_answer(f"The answer is 1/{'3' * 5000}.", "number") is None
+
+
 @pytest.mark.parametrize(
     "text",
     ["no number at all", "", "The answer is unknown.", "x2y", "Q: 7", "is 1.5e3."],
@@ -64,6 +69,7 @@ def test_near_misses_are_wrong(text, answer):
         ("The answer is (B).", "B"),
         ("answer is (B)", "B"),
         ("The answer is B.", "B"),
+        ("The answer is B. (A) is too early.", "B"),
         ("**(C)**", "C"),
         ("D", "D"),
         ("D) because", "D"),

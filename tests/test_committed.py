@@ -11,6 +11,7 @@ from cotnb.plots import (
     error_kinds,
     verdict_board,
 )
+from cotnb.records import Score
 from cotnb.results import outcomes_frame, split_by_part
 
 OWN = "08_cot_vs_answer_only"
@@ -47,3 +48,12 @@ def test_no_verdicts_and_no_records_are_drawn_as_such():
     assert axes.texts[0].get_text() == "No results yet."
     outcomes = outcomes_frame(committed_records("none-yet", OWN))
     assert split_by_part(outcomes, ["a", "b"]).empty
+
+
+def test_a_part_that_no_question_is_of_has_no_score():
+    fields = {"student": "s", "parameters": 1, "condition": "cot", "seed": 0, "step": 9}
+    asked = {"task": "micro_bbh", "prompt_format": "zero_shot_cot", "questions": "q"}
+    record = {"run": "r", "notebook": OWN, "commit": "c"}
+    record["scores"] = [Score(**fields, **asked, outcomes="10")]
+    parts = split_by_part(outcomes_frame([record]), ["a", "b", "c"])
+    assert dict(zip(parts["task"], parts["accuracy"], strict=True)) == {"a": 1, "b": 0}

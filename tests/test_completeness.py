@@ -8,7 +8,9 @@ import pandas as pd
 import pytest
 
 from cotnb.claims import load_claims
+from cotnb.committed import committed_records
 from cotnb.completeness import check_profile, strangers
+from cotnb.figures import read_found
 from cotnb.ladder.cards import read_cards
 from cotnb.paths import project_folder
 from cotnb.profiles import load_profile, published_profiles
@@ -121,7 +123,7 @@ def test_a_record_of_other_settings_is_of_no_run(results):
 
 def test_a_trial_with_other_settings_is_kept_out_of_the_tables(results):
     def found():
-        return strangers(results, "smol", _plan(), NOTEBOOKS)
+        return strangers(results, "smol")
 
     path, count = _record(results, 0), len(list((results / "smol/records").iterdir()))
     assert found() == []
@@ -134,6 +136,23 @@ def test_a_trial_with_other_settings_is_kept_out_of_the_tables(results):
     for other in (results / "smol/records").iterdir():
         _change(other, lambda record: record["parameters"].update(epochs=1.0))
     assert found() == []  # all are trials, so that nothing is mixed
+
+
+def test_what_is_kept_out_of_the_tables_is_not_drawn_either(results, monkeypatch):
+    monkeypatch.setattr("cotnb.committed.RESULTS", results)
+
+    def seen():
+        drawn = {record["run"] for record in read_found(results, ["smol"]).records}
+        shown = {record["run"] for record in committed_records("smol", OWN)}
+        assert drawn == shown
+        return drawn
+
+    path = _record(results, 0)
+    assert path.stem in seen()
+    _change(path, lambda record: record["parameters"].update(epochs=1.0))
+    assert seen() == {p.stem for p in (results / "smol/records").iterdir()} - {
+        path.stem
+    }
 
 
 def test_a_record_of_weights_that_were_made_anew_is_named(results):

@@ -26,3 +26,4 @@ def test_a_tuning_that_two_runs_need_is_paid_once():
 
 def test_records_that_tuned_nothing_saved_nothing():
     assert tuning_costs([]).saved == 0
+    assert tuning_costs([record(("a", True, 0.0))]).saved == 0

@@ -101,7 +101,10 @@ def test_gpt3s_solutions_are_read_and_another_file_is_refused(tmp_path):
     assert shares == {"GPT-3 6B": {"wrong_calculation": 1}, "GPT-3 175B": {"right": 1}}
     other = tmp_path / "other.jsonl"
     other.write_text("{}\n")
-    for wrong in (other, tmp_path / "none.jsonl"):
+    damaged = bytearray(path.read_bytes())
+    damaged[20:40] = b"\xff" * 20
+    (tmp_path / "damaged.jsonl.gz").write_bytes(damaged)
+    for wrong in (other, tmp_path / "none.jsonl", tmp_path / "damaged.jsonl.gz"):
         with pytest.raises(UserError, match=r"example_model_solutions\.jsonl"):
             load_gpt3_solutions(wrong)
 

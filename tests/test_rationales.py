@@ -51,6 +51,24 @@ def test_malformed_lines_are_numbered_and_the_rest_is_kept(tmp_path, name):
     assert read.malformed_lines == [2, 3, 4, 5]
 
 
+def test_null_is_no_text(tmp_path):
+    silent = {**ROW, "prediction": None, "prompt": None, "sample": None}
+    nulls = [{**ROW, name: None} for name in ("question", "answer", "teacher")]
+    odd = [{**ROW, "correct": "no"}, {**ROW, "answer": ["2"]}]
+    read = from_file(write(tmp_path / "r.jsonl", [silent, *nulls, *odd, ROW]))
+    assert read.malformed_lines == [2, 3, 4, 5, 6]
+    [one, whole] = read.rationales
+    assert (one.prediction, one.correct, one.prompt, one.sample) == ("", False, "", 0)
+    assert whole.correct
+
+
+def test_a_mark_of_utf8_at_the_beginning_is_no_text(tmp_path):
+    path = tmp_path / "r.jsonl"
+    path.write_text(json.dumps(ROW) + "\n", encoding="utf-8-sig")
+    read = from_file(path)
+    assert len(read.rationales) == 1 and not read.malformed_lines
+
+
 def test_test_rows_are_left_out(tmp_path):
     rows = [ROW, {**ROW, "split": "test"}]
     assert len(from_file(write(tmp_path / "r.jsonl", rows)).rationales) == 1
@@ -72,6 +90,11 @@ def test_a_missing_and_a_broken_file_are_named(tmp_path):
     (tmp_path / "r.jsonl.gz").write_bytes(b"not gzip")
     with pytest.raises(UserError, match="unreadable"):
         from_file(tmp_path / "r.jsonl.gz")
+    packed = bytearray(gzip.compress(json.dumps(ROW).encode() * 99))
+    for damaged in (packed[:-9], packed[:20] + b"\xff" * 20 + packed[40:]):
+        (tmp_path / "r.jsonl.gz").write_bytes(damaged)
+        with pytest.raises(UserError, match="unreadable"):
+            from_file(tmp_path / "r.jsonl.gz")
 
 
 def test_filters(tmp_path):

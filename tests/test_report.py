@@ -21,6 +21,7 @@ from cotnb.report import (
     save_published_figures,
     stale_figures,
     update_readme,
+    verdict_table,
 )
 from cotnb.results import scores_frame
 
@@ -85,6 +86,11 @@ def test_a_figure_of_other_numbers_is_found(copied):
     assert stale_figures(copied) == ["08_cot_vs_answer_only"]
     save_published_figures(copied)
     assert stale_figures(copied) == []
+
+
+def test_no_claim_is_told_as_such():
+    none = read_claims(RESULTS, "smol").iloc[:0]
+    assert verdict_table(none) == "No claim has been put to the test yet."
 
 
 def test_a_figure_that_is_not_there_is_found(copied):

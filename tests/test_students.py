@@ -1,5 +1,6 @@
 """Students: where SmolLM2 is looked for, and what is said where it is not."""
 
+import json
 import os
 import subprocess
 
@@ -79,6 +80,27 @@ def test_the_fingerprint_follows_the_weights(tmp_path):
     student.model.save_pretrained(tmp_path)
     student.tokenizer.save_pretrained(tmp_path)
     assert open_student(tmp_path, "other").fingerprint != student.fingerprint
+
+
+def test_the_fingerprint_of_ones_own_student_follows_its_tokenizer(tmp_path):
+    folder = toy_folder(tmp_path)
+    before = load_student(str(folder)).fingerprint
+    assert load_student(str(folder)).fingerprint == before
+    tokenizer = json.loads((folder / "tokenizer.json").read_text())
+    vocabulary = tokenizer["model"]["vocab"]
+    one, other = list(vocabulary)[-2:]
+    vocabulary[one], vocabulary[other] = vocabulary[other], vocabulary[one]
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
+    assert load_student(str(folder)).fingerprint != before
+
+
+def test_weights_that_were_cut_short_are_told_in_a_line(tmp_path):
+    folder = toy_folder(tmp_path)
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    with pytest.raises(UserError, match="neither a folder with a model") as caught:
+        load_student(str(folder))
+    assert "\n" not in str(caught.value)
 
 
 def test_a_student_cut_to_its_first_layers_is_tuned_and_read_back():

@@ -61,7 +61,8 @@ def test_a_split_by_template_is_another_of_the_same_questions(mirror):
     [example] = load_task("ho_multiarith", "test_by_template")
     assert (example.index, example.split) == (1, "test_by_template")
     write(mirror.parent / "tasks/coin_flip.jsonl", [rows[0] | {"template_split": None}])
-    assert load_task("ho_coin_flip", "train_by_template") == []
+    with pytest.raises(UserError, match=r"no split 'train_by_template'; it has train$"):
+        load_task("ho_coin_flip", "train_by_template")
 
 
 def test_choices_are_laid_out_as_the_teacher_was_asked_them(mirror):
@@ -95,6 +96,7 @@ def test_dev_is_cut_from_train(mirror):
         ("bbh_navigate", "train", None, "never train on it"),
         ("gsm_symbolic", "tset", None, "no split 'tset'"),
         ("ho_multiarith", "test", None, "not there; set COTNB_TASK_FILES"),
+        ("ho_coin_flip", "dev", None, "no split 'dev'; it has test, train"),
     ],
 )
 def test_bad_requests_get_one_line(mirror, name, split, size, message):
@@ -107,9 +109,22 @@ def test_malformed_rows_are_named(mirror):
     write(mirror / "openai/gsm8k/main/test.jsonl", [{"question": "q", "answer": "5"}])
     with pytest.raises(UserError, match="row 0: the answer has no '####'"):
         load_task("gsm8k", "test")
+    write(mirror / "openai/gsm8k/main/test.jsonl", [{"question": "q", "text": "5"}])
+    with pytest.raises(UserError, match="openai/gsm8k, test, row 0: no answer"):
+        load_task("gsm8k", "test")
+    write(mirror / "lukaemon/bbh/navigate/test.jsonl", [{"input": "a"}])
+    with pytest.raises(UserError, match="lukaemon/bbh, test, row 0: no target"):
+        load_task("bbh_navigate", "test")
     (mirror / "ChilleD/SVAMP/test.jsonl").write_text("{broken\n")
     with pytest.raises(UserError, match="not readable as json"):
         load_task("svamp", "test")
+    lines = b'\n{"index": 1, "question": "a\xe2\x80\xa8b", "answer": "yes"'
+    lines += b', "split": "test"}\n'
+    (mirror.parent / "tasks/coin_flip.jsonl").write_bytes(lines)
+    assert load_task("ho_coin_flip", "test")[0].question == "a b"
+    (mirror.parent / "tasks/coin_flip.jsonl").write_bytes(lines + b"\xff\n")
+    with pytest.raises(UserError, match=r"coin_flip\.jsonl, line 3: expected index"):
+        load_task("ho_coin_flip", "test")
     (mirror.parent / "tasks/coin_flip.jsonl").write_text('{"index": 1}\n')
     with pytest.raises(UserError, match=r"coin_flip\.jsonl, line 1: expected index"):
         load_task("ho_coin_flip", "test")

@@ -191,6 +191,12 @@ def test_a_sum_of_a_thousand_terms_is_read():
         assert found.correct == (result == 2000)
 
 
+def test_a_number_that_has_run_wild_is_no_number():
+    wild = "9" * 5000
+    texts = f"2 + 3 = 5 and {wild} + 1 = {wild}"
+    assert [equation.text for equation in find_equations(texts)] == ["2 + 3 = 5"]
+
+
 def test_words_and_percents_of_the_question_count_as_given():
     question = Example(
         task="gsm8k",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from peft import PeftModel
+from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
 
 from cotnb import cli, training
@@ -29,6 +29,7 @@ from cotnb.your_task.comparing import (
     training_pairs,
     with_general,
 )
+from cotnb.your_task.exporting import claim_folder, loading_code
 from cotnb.your_task.questions import check_enough, read_questions
 from cotnb.your_task.recommending import recommend
 from cotnb.your_task.report import better_and_worse, report_text
@@ -564,6 +565,20 @@ def test_another_tasks_folder_is_left_alone(place, tmp_path):
     assert (folder / "out" / "report.md").read_bytes() == report
 
 
+@pytest.mark.parametrize("settings", ["{", "[]", "{}", '{"theme": "dark"}'])
+def test_a_folder_whose_settings_are_of_something_else_is_left_alone(
+    tmp_path, settings
+):
+    kept = tmp_path / "out" / "predictions" / "mine.txt"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("work of years")
+    (tmp_path / "out" / "settings.json").write_text(settings)
+    with pytest.raises(UserError, match="holds other files"):
+        claim_folder(tmp_path / "out", {"questions": "q.jsonl"})
+    assert kept.read_text() == "work of years"
+    assert (tmp_path / "out" / "settings.json").read_text() == settings
+
+
 def test_old_predictions_do_not_stay_beside_a_new_report(place):
     folder, _, _ = place
     (folder / "out" / "predictions" / "old.jsonl").write_text("{}\n")
@@ -668,6 +683,40 @@ def test_an_exported_adapter_loads_on_its_base(tmp_path):
     names = {"AutoModelForCausalLM": AutoModelForCausalLM}
     exec(code, names)
     assert isinstance(names["model"], PeftModel)
+
+
+def test_an_adapter_of_a_cut_student_is_loaded_on_what_was_tuned(tmp_path):
+    student, out = load_student("toy-llama+first-1-layers"), tmp_path / "student"
+    whole = load_student("toy-llama")
+    for saved in (whole.model, whole.tokenizer):
+        saved.save_pretrained(tmp_path / "base")
+    adapted = get_peft_model(student.model, LoraConfig(target_modules=["q_proj"]))
+    adapted.peft_config["default"].base_model_name_or_path = str(tmp_path / "base")
+    adapted.save_pretrained(out)
+    student.tokenizer.save_pretrained(out)
+    code = loading_code(student, out, "Q: 1 + 1?", 4).replace(
+        '"student"', repr(str(out))
+    )
+    names = {}
+    exec(code, names)
+    assert len(names["base"].get_decoder().layers) == 1
+    with torch.no_grad():
+        expected = adapted(**names["asked"]).logits
+        torch.testing.assert_close(names["model"](**names["asked"]).logits, expected)
+
+
+def test_too_much_to_replay_is_said_before_the_teacher_is_paid(tmp_path, monkeypatch):
+    monkeypatch.setenv("COTNB_MIRROR", str(tmp_path / "hub"))
+    stored = tmp_path / "hub" / "openai" / "gsm8k" / "main" / "train.jsonl"
+    solved = [{"question": f"q{i}", "answer": "1\n#### 1"} for i in range(300)]
+    stored.parent.mkdir(parents=True)
+    stored.write_text("".join(json.dumps(row) + "\n" for row in solved))
+    path = write(tmp_path / "q.jsonl", rows(60, rationale=False))
+    monkeypatch.setattr(flow, "open_teacher", lambda _: pytest.fail("it was opened"))
+    replayed = {"replayed": 0.5, "replayed_task": "gsm8k"}
+    wishes = replace(QUICK, teacher="some-model", samples=9, **replayed)
+    with pytest.raises(UserError, match="train has 200 questions, not 450"):
+        flow.tune_your_task(path, wishes, tmp_path / "out", str)
 
 
 def test_the_command_checks_and_no_more(tmp_path):

@@ -154,7 +154,8 @@ def pretraining_note(folder: Path) -> dict:
     """What was noted of a pretraining, all that was read on included.
 
     Keys: steps, seconds (since the last start), pairs, device, recipe, losses, as
-    `tuning_history` has them, curve: rows of {"step", "pairs", "what", "accuracy"},
+    `tuning_history` has them, curve: rows of {"step", "pairs", "what", "accuracy",
+    "n"},
     moments_anew: the steps, if any, at which it was handed over or read on, and
     read_on: for each time that it did, {"first", "pairs", "learning_rate"}.
     """
@@ -275,7 +276,8 @@ def _pretrain_into(
         _compile(student.model)
     if torch.cuda.is_available():
         trainer.args.dataloader_num_workers = 2
-    curve = _Curve(student, len(plan), marks, first, size)
+    named = replace(student, fingerprint=folder.name)  # of it, not what it began as
+    curve = _Curve(named, len(plan), marks, first, size)
     trainer.add_callback(curve)
     about = {
         "pairs": pairs,

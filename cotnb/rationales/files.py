@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,7 +62,7 @@ def from_file(path: str | Path) -> RationaleFile:
     rationales, malformed = [], []
     opener = gzip.open if path.suffix == ".gz" else open
     try:
-        with opener(path, "rt", encoding="utf-8") as lines:
+        with opener(path, "rt", encoding="utf-8-sig") as lines:
             for number, line in enumerate(lines, start=1):
                 try:
                     row = json.loads(line)
@@ -69,7 +70,7 @@ def from_file(path: str | Path) -> RationaleFile:
                         rationales.append(_read(row))
                 except (ValueError, KeyError, TypeError, AttributeError):
                     malformed.append(number)
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
         raise UserError(f"{path}: unreadable ({error}); fetch it again") from error
     if not rationales:
         raise UserError(f"{path}: no line holds {', '.join(NEEDED)}")

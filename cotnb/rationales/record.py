@@ -55,14 +55,26 @@ class Rationale:
 def read_row(row: dict) -> Rationale:
     """A record from a JSON object; `correct` is prediction == answer where not given.
 
-    Fields that a record does not have are left out. Raises KeyError and TypeError
-    where a needed one is missing or the row is no object.
+    A prediction of null is none. Fields that a record does not have, and other ones of
+    null, are left out. Raises KeyError and TypeError where a needed one is missing or
+    is no text or number, where `correct` is not true or false, or the row no object.
     """
-    known = {f.name for f in fields(Rationale)}
-    values = {key: value for key, value in row.items() if key in known}
-    values |= {field: str(row[field]).strip() for field in NEEDED}
-    correct = row.get("correct", values["prediction"] == values["answer"])
-    return Rationale(**values | {"correct": bool(correct)})
+    known = {f.name for f in fields(Rationale)} - {*NEEDED, "correct"}
+    told = {key: value for key, value in row.items() if value is not None}
+    values = {key: value for key, value in told.items() if key in known}
+    if "prediction" in row:
+        told.setdefault("prediction", "")
+    values |= {field: _as_text(told[field]) for field in NEEDED}
+    correct = told.get("correct", values["prediction"] == values["answer"])
+    if not isinstance(correct, bool):
+        raise TypeError(f"correct is {correct!r}")
+    return Rationale(**values, correct=correct)
+
+
+def _as_text(value) -> str:
+    if not isinstance(value, str | int | float):
+        raise TypeError(f"{value!r} is no text")
+    return str(value).strip()
 
 
 def read_reply(text: str, example: Example) -> tuple[str, str, bool]:

@@ -31,17 +31,25 @@ def load_ho_et_al(name: str, split: str) -> list[Example]:
     Questions are laid out as text-davinci-002 was asked them (Kojima et al. 2022), so
     that its rationales are found by them; but dates it was asked with the choices in
     another order, which `teacher_rationales` sets right.
+    Raises UserError where the file is not there, has no such split, or is malformed.
     """
     path = _folder() / f"{name}.jsonl"
     if not path.is_file():
         raise UserError(
             f"{path}: not there; set COTNB_TASK_FILES to the folder with {name}.jsonl"
         )
+    rows = _rows(path)
     part = split.removesuffix(BY_TEMPLATE)
     field = "split" if part == split else "template_split"
-    return [
-        _example(name, split, row) for row in _rows(path, field) if row[field] == part
-    ]
+    own = [_example(name, split, row) for row in rows if row.get(field) == part]
+    if not own:
+        there = {row["split"] for row in rows}
+        by_template = {row.get("template_split") for row in rows} - {None}
+        there |= {f"{one}{BY_TEMPLATE}" for one in by_template}
+        raise UserError(
+            f"ho_{name}: no split {split!r}; it has {', '.join(sorted(there))}"
+        )
+    return own
 
 
 def _folder() -> Path:
@@ -55,16 +63,20 @@ def _folder() -> Path:
     )
 
 
-def _rows(path: Path, field: str):
-    for number, line in enumerate(path.read_text().splitlines(), start=1):
+def _rows(path: Path) -> list[dict]:
+    rows = []
+    for number, line in enumerate(path.read_bytes().split(b"\n"), start=1):
+        if not line.strip():
+            continue
         try:
             row = json.loads(line)
-            row["question"], row["answer"], row["index"], row[field]
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
+            row["question"], row["answer"], row["index"], row["split"]
+        except (ValueError, KeyError, TypeError) as error:
             raise UserError(
-                f"{path}, line {number}: expected index, question, answer and {field}"
+                f"{path}, line {number}: expected index, question, answer and split"
             ) from error
-        yield row
+        rows.append(row)
+    return rows
 
 
 def _example(name: str, split: str, row: dict) -> Example:

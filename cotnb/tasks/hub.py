@@ -6,6 +6,7 @@ repositories are (`<mirror>/openai/gsm8k/main/test.jsonl`, ...).
 
 import random
 import re
+from collections.abc import Sequence
 from itertools import chain, zip_longest
 from pathlib import Path
 
@@ -46,25 +47,46 @@ BBH_ANSWER_TYPES = {
 }
 
 
-def load_rows(repository: str, config: str | None, split: str) -> list[dict]:
+def load_rows(
+    repository: str, config: str | None, split: str, columns: Sequence[str] = ()
+) -> list[dict]:
     """One split of a hub dataset as a list of rows.
 
     repository: the hub's id, such as "openai/gsm8k"; config: its configuration.
+    columns: what every row must have.
     Read from the folder that COTNB_MIRROR names where it is set, else from the hub.
-    Raises UserError where neither can be had.
+    Raises UserError where neither can be had, and for a row that lacks a column.
     """
     mirror = named_folder("COTNB_MIRROR")
-    if not mirror:
-        from datasets import load_dataset
-
-        try:
-            return list(load_dataset(repository, config, split=split))
-        except Exception as error:
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
+    rows = (
+        _from_mirror(mirror, repository, config, split)
+        if mirror
+        else _from_hub(repository, config, split)
+    )
+    for number, row in enumerate(rows):
+        if absent := [name for name in columns if row.get(name) is None]:
             raise UserError(
-                f"{repository} could not be loaded from the hub ({reason}); connect, "
-                "or set COTNB_MIRROR to a folder laid out like the hub"
-            ) from error
+                f"{repository}, {split}, row {number}: no {absent[0]}; fetch it again"
+            )
+    return rows
+
+
+def _from_hub(repository: str, config: str | None, split: str) -> list[dict]:
+    from datasets import load_dataset
+
+    try:
+        return list(load_dataset(repository, config, split=split))
+    except Exception as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(
+            f"{repository} could not be loaded from the hub ({reason}); connect, "
+            "or set COTNB_MIRROR to a folder laid out like the hub"
+        ) from error
+
+
+def _from_mirror(
+    mirror: Path, repository: str, config: str | None, split: str
+) -> list[dict]:
     source = mirror / repository
     folder = source / config if config else source
     files = sorted(folder.glob(f"{split}*.jsonl")) + sorted(
@@ -98,7 +120,7 @@ def load_gsm8k(split: str) -> list[Example]:
 
     The human solution becomes the rationale, its calculator marks taken out.
     """
-    rows, offset = _split_rows("openai/gsm8k", "main", split)
+    rows, offset = _split_rows("openai/gsm8k", "main", split, "question", "answer")
     return [
         _example("gsm8k", split, offset + i, row["question"], *_gsm8k_answer(row, i))
         for i, row in enumerate(rows)
@@ -114,7 +136,8 @@ def _gsm8k_answer(row: dict, index: int) -> tuple[str, str]:
 
 def load_svamp(split: str) -> list[Example]:
     """SVAMP (Patel et al. 2021): ChilleD/SVAMP. Splits train, dev, test."""
-    rows, offset = _split_rows("ChilleD/SVAMP", None, split)
+    columns = "question_concat", "Answer"
+    rows, offset = _split_rows("ChilleD/SVAMP", None, split, *columns)
     return [
         _example("svamp", split, offset + i, r["question_concat"], r["Answer"])
         for i, r in enumerate(rows)
@@ -123,7 +146,8 @@ def load_svamp(split: str) -> list[Example]:
 
 def load_multiarith(split: str) -> list[Example]:
     """MultiArith (Roy and Roth 2015): ChilleD/MultiArith. Splits train, dev, test."""
-    rows, offset = _split_rows("ChilleD/MultiArith", None, split)
+    columns = "question", "final_ans"
+    rows, offset = _split_rows("ChilleD/MultiArith", None, split, *columns)
     return [
         _example("multiarith", split, offset + i, r["question"], r["final_ans"])
         for i, r in enumerate(rows)
@@ -138,7 +162,7 @@ def load_bbh(task: str, split: str = "test") -> list[Example]:
         raise UserError(
             f"BBH has the split test alone, not {split!r}: never train on it"
         )
-    rows = load_rows("lukaemon/bbh", task, "test")
+    rows = load_rows("lukaemon/bbh", task, "test", ("input", "target"))
     return [_bbh_example(task, i, row) for i, row in enumerate(rows)]
 
 
@@ -170,11 +194,12 @@ def _bbh_example(task: str, index: int, row: dict) -> Example:
     )
 
 
-def _split_rows(repository: str, config: str | None, split: str):
+def _split_rows(repository: str, config: str | None, split: str, *columns: str):
     """Rows and the index of the first: dev is the last 100 of the hub's train split."""
     if split not in ("train", "dev", "test"):
         raise UserError(f"{repository}: no split {split!r}; it has train, dev and test")
-    rows = load_rows(repository, config, "test" if split == "test" else "train")
+    stored = "test" if split == "test" else "train"
+    rows = load_rows(repository, config, stored, columns)
     if split == "train":
         return rows[:-DEV_QUESTIONS], 0
     if split == "dev":

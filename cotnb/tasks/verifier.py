@@ -15,6 +15,7 @@ from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
 
+from cotnb.answers import LONGEST_NUMBER
 from cotnb.errors import UserError
 from cotnb.tasks.example import Example
 
@@ -264,7 +265,8 @@ def _segments(text: str) -> list[list]:
             if token["end"]:
                 segments.append([])
             elif token["number"]:
-                segments[-1].append(_number(token))
+                readable = len(token["number"]) <= LONGEST_NUMBER
+                segments[-1].append(_number(token) if readable else "word")
             elif word in _NUMBER_WORDS:
                 segments[-1].append((Fraction(_NUMBER_WORDS[word]), 0))
             elif word:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cotnb.errors import UserError
 from cotnb.files import write_whole
+from cotnb.first_layers import split_name
 from cotnb.paths import cache_folder
 from cotnb.students import Student
 
@@ -19,34 +20,34 @@ PREDICTIONS = "predictions"  # the folder of what students answered
 def claim_folder(folder: Path, settings: Mapping) -> Path:
     """Makes a folder ours; one that holds anything else is left alone.
 
-    settings: JSON values, kept in it. One that an earlier call made for the same
-    "questions" is written to again, and what students answered then is cleared.
-    Raises UserError where it holds files of others or another task's, or cannot be
-    written.
+    settings: JSON values, kept in it; "questions" is one of them. One that an earlier
+    call made for the same questions is written to again, and what students answered
+    then is cleared. Raises UserError where it holds files of others or another task's,
+    or cannot be written.
     """
     folder = Path(folder).expanduser()
     if folder.is_file():
         raise UserError(f"{folder}: this is a file; name a folder for what comes out")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / CLAIM).is_file():
+    questions = _questions_of(folder / CLAIM)
+    if folder.is_dir() and any(folder.iterdir()) and questions is None:
         raise UserError(f"{folder}: holds other files; name a new or an empty folder")
-    before = _read_settings(folder / CLAIM)
-    if before and before.get("questions") != settings.get("questions"):
+    if questions not in (None, settings["questions"]):
         raise UserError(
-            f"{folder}: holds what came out of {before.get('questions')}; name another "
-            "folder with --output"
+            f"{folder}: holds what came out of {questions}; name another folder with "
+            "--output"
         )
     shutil.rmtree(folder / PREDICTIONS, ignore_errors=True)
     write_whole(folder / CLAIM, json.dumps(settings, indent=1) + "\n")
     return folder
 
 
-def _read_settings(path: Path) -> dict:
-    """What an earlier call kept; nothing where there is none that can be read."""
+def _questions_of(path: Path) -> str | None:
+    """Which questions a folder was claimed for; None where that is not ours."""
     try:
-        found = json.loads(path.read_text())
+        found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+        return None
+    return found.get("questions") if isinstance(found, dict) else None
 
 
 def export_student(student: Student, folder: Path) -> Path:
@@ -83,12 +84,16 @@ def loading_code(
     lines = [f"from transformers import AutoModelFor{family}, AutoTokenizer", ""]
     adapter = place / "adapter_config.json"
     if adapter.is_file():
-        base = json.loads(adapter.read_text())["base_model_name_or_path"]
+        told = json.loads(adapter.read_text(encoding="utf-8"))
+        base, layers = told["base_model_name_or_path"], split_name(student.name)[1]
         lines.insert(0, "from peft import PeftModel")
-        lines += [
-            f'base = AutoModelFor{family}.from_pretrained("{base}")',
-            f'model = PeftModel.from_pretrained(base, "{STUDENT}")',
-        ]
+        lines.append(f'base = AutoModelFor{family}.from_pretrained("{base}")')
+        if layers is not None:
+            lines += [
+                f"del base.get_decoder().layers[{layers}:]  # what was tuned is cut",
+                f"base.config.num_hidden_layers = {layers}",
+            ]
+        lines.append(f'model = PeftModel.from_pretrained(base, "{STUDENT}")')
     else:
         lines.append(f'model = AutoModelFor{family}.from_pretrained("{STUDENT}")')
     skipped = "" if student.is_encoder_decoder else "[:, asked.input_ids.shape[1] :]"

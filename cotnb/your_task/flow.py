@@ -46,7 +46,7 @@ def tune_your_task(
     """
     checked, split = check_and_split(path, wishes, say)
     check_settings(wishes, len(split.train))
-    general = _general(wishes, split)
+    general = _general(wishes, split, checked.kind)
     untuned = load_student(wishes.student)
     teacher = open_teacher(wishes.teacher) if wishes.teacher else None
     kept = {"questions": str(checked.path.resolve()), **asdict(wishes)}
@@ -97,12 +97,16 @@ def _gather(kind: str, split: Split, teacher: Teacher | None, wishes: Wishes) ->
         split.train,
         rationale_file=wishes.rationale_file,
         teacher=teacher,
-        samples=wishes.samples or advise(kind).samples,
+        samples=_samples(wishes, kind),
         most_asked=wishes.most_asked,
         max_new_tokens=wishes.teacher_tokens,
         prices=wishes.prices,
         seed=wishes.seed,
     )
+
+
+def _samples(wishes: Wishes, kind: str) -> int:
+    return wishes.samples or advise(kind).samples
 
 
 def _save_predictions(examined: Sequence[Examined], folder: Path) -> None:
@@ -111,11 +115,13 @@ def _save_predictions(examined: Sequence[Examined], folder: Path) -> None:
             save_predictions(folder / f"{one.condition}-{way}.jsonl", predictions)
 
 
-def _general(wishes: Wishes, split: Split) -> dict[str, list[Example]]:
+def _general(wishes: Wishes, split: Split, kind: str) -> dict[str, list[Example]]:
     """Its test sets; that there is what is to be replayed is looked at as well."""
     if share := wishes.replayed:
-        fewest = round(len(split.train) * share / (1 - share)) if share < 1 else 1
-        load_task(wishes.replayed_task, "train", max(1, fewest))
+        given = wishes.teacher or wishes.rationale_file
+        most = len(split.train) * (_samples(wishes, kind) if given else 1)
+        wanted = round(most * share / (1 - share)) if share < 1 else 1
+        load_task(wishes.replayed_task, "train", max(1, wanted))
     if not wishes.general:
         return {}
     if wishes.general_questions < 1:
