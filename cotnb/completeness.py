@@ -1,7 +1,8 @@
 """What of a profile's grid is there, and what is missing, malformed or out of date."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import pandas as pd
@@ -14,7 +15,7 @@ from cotnb.paths import project_folder
 from cotnb.profiles import Profile, load_profile, profile_names
 from cotnb.records import sift_records
 from cotnb.results import COLUMNS as SCORE_COLUMNS
-from cotnb.results import completeness, outcomes_frame
+from cotnb.results import COMMAND, outcomes_frame
 
 NOTEBOOKS = project_folder() / "notebooks"
 TABLES = {"scores.csv": SCORE_COLUMNS, "claims.csv": CLAIM_COLUMNS}
@@ -119,6 +120,17 @@ def strangers(results: Path, name: str, notebooks: Path = NOTEBOOKS) -> list[str
     return found
 
 
+def missing_pairs(
+    frame: pd.DataFrame,
+    expected_conditions: Iterable[str],
+    expected_seeds: Iterable[int],
+) -> list[tuple[str, int]]:
+    """The (condition, seed) pairs that were expected and have no score."""
+    present = set(zip(frame["condition"], frame["seed"], strict=True))
+    expected = product(expected_conditions, expected_seeds)
+    return [pair for pair in expected if pair not in present]
+
+
 def _expand(name, profile, stem: str, notebooks: Path, results: Path) -> list[Run]:
     alone = profile.model_copy(update={"notebooks": {stem: profile.notebooks[stem]}})
     return expand(name, alone, notebooks=notebooks, results=results, runs=results)
@@ -152,7 +164,7 @@ def _missing(stem, setting, members, conditions) -> list[tuple]:
     there = [record for _, of_run in members for record in of_run]
     seeds = [run.parameters["seed"] for run, _ in members]
     done = {run.parameters["seed"] for run, of_run in members if of_run}
-    pairs = completeness(outcomes_frame(there), conditions, seeds)
+    pairs = missing_pairs(outcomes_frame(there), conditions, seeds)
     if not conditions:
         pairs = [("", seed) for seed in seeds if seed not in done]
     return [(stem, setting, *pair, pair[1] not in done) for pair in pairs]
@@ -173,7 +185,7 @@ def _weights_faults(records: list[dict], name: str) -> list[str]:
 def _table_faults(
     results: Path, name: str, records: list[dict], contrasts: Sequence[Claim]
 ) -> list[str]:
-    faults, command = [], f"make it with python -m cotnb aggregate --profile {name}"
+    faults, command = [], f"make it with {COMMAND.format(profile=name)}"
     for file, columns in TABLES.items():
         path = results / name / file
         if not path.exists():

@@ -13,7 +13,7 @@ from cotnb.completeness import strangers
 from cotnb.errors import UserError
 from cotnb.insights import INSIGHTS, Insight, insights_of
 from cotnb.records import newest_scores, sift_records
-from cotnb.results import COLUMNS
+from cotnb.results import COLUMNS, COMMAND
 
 PAPER_STUDENTS = ("flan-t5-small", "flan-t5-base 250M")  # the nearest in size to ours
 
@@ -55,7 +55,7 @@ def read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
 
     columns: what it should have.
     """
-    command = f"python -m cotnb aggregate --profile {path.parent.name}"
+    command = COMMAND.format(profile=path.parent.name)
     try:
         table = pd.read_csv(path)
     except (OSError, ValueError) as error:  # pandas' own are ValueErrors

@@ -62,6 +62,12 @@ def current_commit() -> str:
     return commit + ("+changes" if changes else "")
 
 
+def short_commit(commit: str) -> str:
+    """A commit's first seven digits, with what is added after them."""
+    name, plus, changes = commit.partition("+")
+    return name[:7] + plus + changes
+
+
 def _git(*arguments: str) -> str:
     command = ["git", "-C", str(project_folder()), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

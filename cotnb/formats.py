@@ -29,7 +29,7 @@ PROMPT_FORMATS = (
     "zero_shot_answer_only",
 )
 COT_TRIGGER = "Let's think step by step."
-ANSWER_MARK = "The answer is"
+ANSWER_LEAD = "The answer is"
 COT_INSTRUCTION = "Answer the question. Reason step by step, then state the answer."
 ANSWER_INSTRUCTION = "Answer the question. State the answer alone, without reasoning."
 STOP_TEXT = "\nQ:"
@@ -119,13 +119,13 @@ def build_prompt(
 
 
 def _asked(question: str, hint: str | None) -> str:
-    told = "" if hint is None else f"\nHint: {ANSWER_MARK.lower()} {hint}."
+    told = "" if hint is None else f"\nHint: {ANSWER_LEAD.lower()} {hint}."
     return f"Q: {question}{told}\nA:"
 
 
 def build_target(answer: str, rationale: str | None = None) -> str:
     """What the student is to write: rationale, if any, and the marked answer."""
-    closing = f"{ANSWER_MARK} {answer}."
+    closing = f"{ANSWER_LEAD} {answer}."
     return f"{rationale.strip()} {closing}" if rationale else closing
 
 

@@ -17,7 +17,7 @@ from cotnb.paths import named_folder
 from cotnb.tasks.example import Example
 
 SIZES = {"GPT-3 6B": "6b_finetuning", "GPT-3 175B": "175b_finetuning"}
-ANSWER_MARK = "\nA: "
+LAST_LINE = "\nA: "
 # what Wei et al. 2022 (appendix) found in PaLM 62B's errors on GSM8K, as kinds of ours
 WEI_KINDS = {
     "GSM8K semantic understanding": "misread",
@@ -57,13 +57,11 @@ def load_gpt3_solutions(path: str | Path) -> dict[str, list[tuple[Example, str]]
 
 
 def _valid(rows: list[dict]) -> list[tuple[int, dict]]:
-    return [
-        (i, row) for i, row in enumerate(rows) if ANSWER_MARK in row["ground_truth"]
-    ]
+    return [(i, row) for i, row in enumerate(rows) if LAST_LINE in row["ground_truth"]]
 
 
 def _example(index: int, row: dict) -> Example:
-    solution, _, answer = row["ground_truth"].rpartition(ANSWER_MARK)
+    solution, _, answer = row["ground_truth"].rpartition(LAST_LINE)
     return Example(
         task="gsm8k",
         split="test",

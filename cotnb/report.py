@@ -20,15 +20,15 @@ from cotnb.figures import (
     table_of,
     title_of,
 )
-from cotnb.files import write_whole
+from cotnb.files import short_commit, write_whole
 from cotnb.paths import project_folder
 from cotnb.plots import as_png, verdicts_by_profile
 from cotnb.profiles import published_profiles
 from cotnb.results import COLUMNS as SCORE_COLUMNS
+from cotnb.results import COMMAND
 
 BEGIN = "<!-- results:begin -->"
 END = "<!-- results:end -->"
-COMMAND = "python -m cotnb aggregate --profile {profile}"
 CLAIMS = project_folder() / "notebooks" / "claims.yaml"
 FIGURES = "figures"  # in the results' folder: the published profiles'
 FIGURES_HEAD = """### Figures
@@ -254,9 +254,3 @@ def _read(results: Path, profile: str, name: str, columns) -> pd.DataFrame:
 def as_markdown(table: pd.DataFrame) -> str:
     """A table as Markdown, numbers as they are spelt."""
     return table.to_markdown(index=False, disable_numparse=True)
-
-
-def short_commit(commit: str) -> str:
-    """A commit's first seven digits, with what is added after them."""
-    name, plus, changes = commit.partition("+")
-    return name[:7] + plus + changes

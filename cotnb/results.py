@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import fields
-from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ from cotnb.files import write_whole
 from cotnb.records import KEY, Score, read_records
 from cotnb.statistics import pooled_interval, wilson_interval
 
+COMMAND = "python -m cotnb aggregate --profile {profile}"  # makes the tables
 DECIMALS = 4
 COLUMNS = (
     "run",
@@ -136,17 +136,6 @@ def pool_seeds(frame: pd.DataFrame) -> pd.DataFrame:
         rows.append((*key, step, n, count, accuracy, low, high))
     columns = [*setting, "step", "n", "seeds", "accuracy", "ci_low", "ci_high"]
     return pd.DataFrame(rows, columns=columns)
-
-
-def completeness(
-    frame: pd.DataFrame,
-    expected_conditions: Iterable[str],
-    expected_seeds: Iterable[int],
-) -> list[tuple[str, int]]:
-    """The (condition, seed) pairs that were expected and have no score."""
-    present = set(zip(frame["condition"], frame["seed"], strict=True))
-    expected = product(expected_conditions, expected_seeds)
-    return [pair for pair in expected if pair not in present]
 
 
 def aggregate(

@@ -13,7 +13,7 @@ import cotnb
 from cotnb.batch import LOCK, Outcome, run_one
 from cotnb.cores import share_cores
 from cotnb.executors import tokens, without_outputs
-from cotnb.files import current_commit
+from cotnb.files import current_commit, short_commit
 from cotnb.grid import Run
 
 LEAVING = (Status.closing, Status.closed, Status.failed)
@@ -21,8 +21,7 @@ LEAVING = (Status.closing, Status.closed, Status.failed)
 
 def code() -> str:
     """Which cotnb is here: its version and commit."""
-    commit, changes, _ = current_commit().partition("+changes")
-    return f"{cotnb.__version__} at {commit[:7]}{changes}"
+    return f"{cotnb.__version__} at {short_commit(current_commit())}"
 
 
 def run_for_client(

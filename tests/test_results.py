@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from cotnb.completeness import missing_pairs
 from cotnb.errors import UserError
 from cotnb.paths import project_folder
 from cotnb.records import Score, read_records, write_record
 from cotnb.report import is_current, update_readme
-from cotnb.results import COLUMNS, aggregate, completeness, pool_seeds, tidy
+from cotnb.results import COLUMNS, aggregate, pool_seeds, tidy
 from cotnb.statistics import wilson_interval
 
 CLAIMS = project_folder() / "notebooks" / "claims.yaml"
@@ -139,7 +140,7 @@ def test_completeness_names_what_is_missing(tmp_path):
     _write(tmp_path, "a", [_score(), _score("answer_only", 1)])
     frame = tidy(read_records(tmp_path / "smoke"))
     assert list(frame) == list(COLUMNS)
-    missing = completeness(frame, ["cot", "answer_only"], [0, 1])
+    missing = missing_pairs(frame, ["cot", "answer_only"], [0, 1])
     assert missing == [("cot", 1), ("answer_only", 0)]
 
 

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from cotnb.formats import Pair, build_pair, draw_demonstrations
+from cotnb.formats import ANSWER_LEAD, Pair, build_pair, draw_demonstrations
 from cotnb.tasks import Example
 from cotnb.tasks.micro_bbh import MICRO_BBH, load_micro_bbh
 from cotnb.tasks.micro_bbh_problem import OPTIONS
@@ -107,7 +107,7 @@ def _opened(example: Example) -> Pair:
     """A lettered choice without its letters."""
     body, _, options = example.question.partition(OPTIONS)
     named = dict(re.findall(r"\((\w)\) (.*)", options))
-    return Pair(f"Q: {body}\nA:", f"The answer is {named[example.answer]}.")
+    return _direct(body, named[example.answer])
 
 
 def _letters(rng, count: int, seed: int) -> Iterator[Pair]:
@@ -117,13 +117,17 @@ def _letters(rng, count: int, seed: int) -> Iterator[Pair]:
         asked, answer = which_letter(option), f"({letter})"
         if rng.random() < 0.5:
             asked, answer = f"What has the letter ({letter})?", option
-        yield Pair(f"Q: {asked}{OPTIONS}{listed}\nA:", f"The answer is {answer}.")
+        yield _direct(f"{asked}{OPTIONS}{listed}", answer)
 
 
 def _arithmetic(rng, count: int, seed: int) -> Iterator[Pair]:
     for _ in range(count):
         left, op, right, result = _equation(rng)
-        yield Pair(f"Q: {left} {op} {right} =\nA:", f"The answer is {result}.")
+        yield _direct(f"{left} {op} {right} =", result)
+
+
+def _direct(question: str, answer) -> Pair:
+    return Pair(f"Q: {question}\nA:", f"{ANSWER_LEAD} {answer}.")
 
 
 def _chains(rng, count: int, seed: int) -> Iterator[Pair]:
@@ -145,7 +149,7 @@ def _chain(rng) -> tuple[str, str]:
         value = result
         if len(asked) == 1:
             asked[0] = f"{left} {op} {right}"
-    return f"{', then '.join(asked)}", f"{' '.join(written)} The answer is {value}."
+    return f"{', then '.join(asked)}", f"{' '.join(written)} {ANSWER_LEAD} {value}."
 
 
 def _sentences(rng, count: int, seed: int) -> Iterator[Pair]:

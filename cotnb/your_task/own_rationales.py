@@ -1,6 +1,7 @@
 """A user's own rationales: what answer they state, if any."""
 
 from cotnb.answers import ANSWER_MARK
+from cotnb.formats import ANSWER_LEAD
 from cotnb.rationales.record import Rationale, read_reply
 from cotnb.tasks.example import Example
 
@@ -31,7 +32,7 @@ def judged(example: Example) -> Rationale:
 
 
 def _read(example: Example) -> tuple[str, str, bool | None]:
-    marked = example.rationale.replace(GSM8K_MARK, "The answer is")
+    marked = example.rationale.replace(GSM8K_MARK, ANSWER_LEAD)
     text, prediction, correct = read_reply(marked, example)
     stated = ANSWER_MARK.search(marked) and prediction
     return text, prediction, correct if stated else None
