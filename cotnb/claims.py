@@ -127,7 +127,6 @@ def evaluate_claims(
     frame: pd.DataFrame,
     claims: Sequence[Claim],
     profile: str,
-    generator_seed: int = 0,
 ) -> pd.DataFrame:
     """One row a claim with its verdict; `COLUMNS`, in the order of the claims.
 
@@ -148,7 +147,7 @@ def evaluate_claims(
         interval, verdict = (np.nan, np.nan, np.nan), "not run"
         if contrast.seeds:
             # A generator a claim: adding one leaves the others' intervals alone.
-            claim_seed = [generator_seed, zlib.crc32(claim.id.encode())]
+            claim_seed = [0, zlib.crc32(claim.id.encode())]
             generator = np.random.default_rng(claim_seed)
             interval = bootstrap_sum(contrast.blocks, generator)
             verdict = decide_verdict(*interval[1:], claim.expected)

@@ -105,17 +105,16 @@ def accuracy_by_number_of_steps(
 def accuracy_by_checkpoint(
     frame: pd.DataFrame,
     title: str = "Accuracy along a tuning",
-    tasks: Sequence[str] = (),
 ) -> Figure:
     """Accuracy over optimiser steps, a panel a student and task.
 
     frame: tidy scores at several steps. Rows of "before_tuning" are drawn as step 0 of
-    every other condition. tasks: which, in which order.
+    every other condition. Tasks stand as they come first.
     """
     if frame.empty:
         return nothing_yet(title)
-    tasks = list(tasks or dict.fromkeys(frame["task"]))
-    frame = _with_beginnings(frame[frame["task"].isin(tasks)])
+    tasks = list(dict.fromkeys(frame["task"]))
+    frame = _with_beginnings(frame)
     steps = sorted(frame["step"].unique())
     pooled = pd.concat([pool_seeds(frame[frame["step"] == step]) for step in steps])
     places = pooled["task"].map(tasks.index)
