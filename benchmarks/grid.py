@@ -7,6 +7,7 @@ kernel need not: the ratios here are on the low side.
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,7 @@ import nbformat
 
 from benchmarks.paired import PAIRS, median, ratios, save, take_turns
 from cotnb.batch import NOTEBOOK
+from cotnb.paths import project_folder
 from cotnb.rendering import METADATA
 
 RUNS = 24
@@ -58,6 +60,8 @@ class Project:
         self.notebook = folder / "notebooks" / f"{NAME}.ipynb"
         notebook = nbformat.v4.new_notebook(cells=cells, metadata=METADATA)
         nbformat.write(notebook, self.notebook)
+        claims = project_folder() / "notebooks" / "claims.yaml"
+        shutil.copy(claims, folder / "notebooks")
         profile = f"description: short\nseeds: [0]\nnotebooks:\n  {NAME}: {{}}\n"
         (folder / "profiles" / "short.yaml").write_text(profile)
 
@@ -66,8 +70,6 @@ class Project:
         folders = ["--results", f"{place}/results", "--notebooks", "notebooks"]
         if arguments[0] != "aggregate":
             folders += ["--runs", f"{place}/runs"]
-        else:
-            folders = folders[:2]
         return self._seconds([sys.executable, "-m", "cotnb", *arguments, *folders])
 
     def loop(self, runs: int, at_once: int, place: str) -> float:

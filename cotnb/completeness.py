@@ -98,7 +98,8 @@ def strangers(results: Path, name: str, notebooks: Path = NOTEBOOKS) -> list[str
 
     name: a profile; one's own runs may be of none, and then none is a stranger.
     Together they would be taken for one setting. Runs of a notebook that has none of
-    the grid's, such as all with `-p` of another student, are no strangers.
+    the grid's, such as all with `-p` of another student, are no strangers, nor are
+    those of a notebook that is not there, whose grid nobody can tell.
     Raises UserError as `load_profile` and `expand` do.
     """
     if name not in profile_names():
@@ -108,7 +109,7 @@ def strangers(results: Path, name: str, notebooks: Path = NOTEBOOKS) -> list[str
     found = []
     for stem, plan in profile.notebooks.items():
         own = [record for record in records if record["notebook"] == stem]
-        if not own:
+        if not own or not (notebooks / f"{stem}.ipynb").is_file():
             continue
         grid = _expand(name, profile, stem, notebooks, results)
         others = [

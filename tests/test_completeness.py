@@ -138,6 +138,13 @@ def test_a_trial_with_other_settings_is_kept_out_of_the_tables(results):
     assert found() == []  # all are trials, so that nothing is mixed
 
 
+def test_a_grid_of_notebooks_that_are_elsewhere_has_no_strangers(results, tmp_path):
+    path = _record(results, 0)
+    _change(path, lambda record: record["parameters"].update(epochs=1.0))
+    assert strangers(results, "smol") == [path.stem]
+    assert strangers(results, "smol", tmp_path) == []
+
+
 def test_what_is_kept_out_of_the_tables_is_not_drawn_either(results, monkeypatch):
     monkeypatch.setattr("cotnb.committed.RESULTS", results)
 
