@@ -22,6 +22,7 @@ from transformers import (
 from transformers.activations import GELUTanh, NewGELUActivation
 from transformers.utils import logging as transformers_logging
 
+from cotnb.adapted_products import AdaptedLinear
 from cotnb.batching import Encoded, encode_pairs, plan_batches
 from cotnb.checkpoints import NOT_WRITTEN, disk_refusal, last_checkpoint
 from cotnb.errors import UserError
@@ -319,12 +320,14 @@ def _fuse_activations(model) -> None:
 
 def _lora(base: Student, recipe: Recipe) -> LoraConfig:
     kind = "SEQ_2_SEQ_LM" if base.is_encoder_decoder else "CAUSAL_LM"
-    return LoraConfig(
+    config = LoraConfig(
         r=recipe.lora_rank,
         lora_alpha=2 * recipe.lora_rank,
         target_modules="all-linear",
         task_type=kind,
     )
+    config._register_custom_module({torch.nn.Linear: AdaptedLinear})
+    return config
 
 
 def _freeze_in_bf16(model) -> None:
