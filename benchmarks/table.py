@@ -94,14 +94,23 @@ def _products_and_memory(found: dict) -> str:
     if not rows:
         return ""
     losses = [
-        f"{name}, {who}: {', '.join(map(str, values))}"
+        {
+            "tuning": f"{section['problem']}, {section['method']}",
+            "contestant": who,
+            "losses of the first steps on the same batches": " ".join(
+                f"{value:.2f}" for value in values
+            ),
+        }
         for name, section in sorted(found.items())
         if name.startswith("tuning")
-        for who, values in section["losses_on_the_same_batches"].items()
+        for who, values in (
+            *section["losses_on_the_same_batches"].items(),
+            ("set up for speed", section["turns"]["by hand"][0]["losses"]),
+        )
     ]
     return (
         f"All / target tokens a second, and peak memory:\n\n{_markdown(rows)}\n\n"
-        f"Losses of the first steps on the same batches: {'; '.join(losses)}."
+        f"{_markdown(losses)}"
     )
 
 
