@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from cotnb.choices import options_of
 from cotnb.rationales.filters import plain
 from cotnb.rationales.record import Rationale
 from cotnb.tasks.example import Example
@@ -15,7 +16,6 @@ from cotnb.tasks.example import Example
 # not what makes a number another, nor signs of arithmetic
 _PUNCTUATION = re.compile(r"[\s;:?!'\"\u2018\u2019]+|[.,](?!\d)|(?<!\d)[.,]")
 _LETTER = re.compile(r"\(([A-Z])\)")
-_CHOICE = re.compile(r"\(([A-Z])\)\s*(.+?)[,.]?\s*(?=\([A-Z]\)|$)")
 _LEAD = re.compile(r"(?:which choice is true ?\? )?answer choices:$")
 
 
@@ -56,7 +56,7 @@ def _key(question: str) -> tuple[str, frozenset[str]]:
 
 
 def _choices(question: str) -> dict[str, str]:
-    return {letter: plain(choice) for letter, choice in _CHOICE.findall(question)}
+    return {letter: plain(words) for letter, words in options_of(question).items()}
 
 
 def _as_in(example: Example, rationale: Rationale) -> Rationale:
