@@ -13,9 +13,9 @@ from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, tr
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from benchmarks.paired import median, ratios, save, take_turns
-from cotnb.alignment import Pairs, align, token_texts
 from cotnb.rationales import from_file
 from cotnb.students import load_student
+from cotnb.training.alignment import Pairs, align, token_texts
 
 TEXTS = 1000
 T5_VOCABULARY = 8000

@@ -27,14 +27,14 @@ from benchmarks.paired import (
 )
 from benchmarks.problems import questions_to_ask, smollm2_on_svamp
 from cotnb.answers import extract_answer
-from cotnb.batching import encode_prompt
+from cotnb.attention.decoding import decode_fast
 from cotnb.decoding import decode
-from cotnb.decoding_attention import decode_fast
 from cotnb.evaluation import Asking, generate, prompts_for
 from cotnb.formats import STOP_TEXT
 from cotnb.recipes import Recipe
 from cotnb.students import load_student
 from cotnb.training import tune
+from cotnb.training.batching import encode_prompt
 
 QUESTIONS = 200
 WARMING = 32  # of them in the turn that does not count

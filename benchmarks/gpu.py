@@ -17,9 +17,9 @@ from transformers import TrainerCallback
 from benchmarks.paired import save
 from benchmarks.problems import flan_t5_base_shape, smollm2_on_svamp
 from benchmarks.tuning import Problem, matrix_product_rate, now, ours, trainer_of_ours
-from cotnb.batching import TOKENS_SETTING
 from cotnb.evaluation import Asking, generate, prompts_for
 from cotnb.tasks import load_task
+from cotnb.training.batching import TOKENS_SETTING
 
 PROBLEMS = {"smollm2": smollm2_on_svamp, "flan-t5-base": flan_t5_base_shape}
 ROWS = tuple(2**i for i in range(4, 11))  # of a tuning's step, and asked at a time

@@ -17,7 +17,7 @@ from pathlib import Path
 import nbformat
 
 from benchmarks.paired import PAIRS, median, ratios, save, take_turns
-from cotnb.batch import NOTEBOOK
+from cotnb.grid.batch import NOTEBOOK
 from cotnb.paths import project_folder
 from cotnb.rendering import METADATA
 
@@ -33,7 +33,7 @@ output = ""  # a folder"""
 WORK = """import torch
 
 answer = torch.ones(64, 64).matmul(torch.ones(64, 64)).sum().item() + seed"""
-RECORD = """from cotnb.records import Score, write_record
+RECORD = """from cotnb.results.records import Score, write_record
 from pathlib import Path
 import time
 

@@ -28,10 +28,10 @@ from trl import SFTConfig, SFTTrainer
 
 from benchmarks.paired import in_own_process, peak_gib, ratios, save, take_turns
 from benchmarks.problems import smollm2_on_svamp, t5_on_micro_world
-from cotnb.batching import encode_pairs, plan_batches
 from cotnb.recipes import Recipe
 from cotnb.students import Student, default_device
 from cotnb.training import build_trainer
+from cotnb.training.batching import encode_pairs, plan_batches
 
 STEPS = {"smollm2": 2, "t5": 10}  # timed in a turn
 BATCH = {"smollm2": 16, "t5": 64}

@@ -60,8 +60,8 @@ def _interrupt(*_) -> None:
 @app.command("list")
 def list_(notebooks: Notebooks = HOME / "notebooks") -> None:
     """Profiles, and notebooks with their parameters."""
+    from cotnb.grid.profiles import load_profile, profile_names
     from cotnb.notebook_parameters import read_parameters, title
-    from cotnb.profiles import load_profile, profile_names
 
     names = profile_names()
     width = max(map(len, names), default=0)
@@ -95,8 +95,8 @@ def run(
     notebooks: Notebooks = HOME / "notebooks",
 ) -> None:
     """Run a profile's grid, here or on a cluster; what is done is skipped."""
-    from cotnb.batch import FAILED, run_all
-    from cotnb.executors import DaskCluster, ThisMachine
+    from cotnb.grid.batch import FAILED, run_all
+    from cotnb.grid.executors import DaskCluster, ThisMachine
 
     if jobs and scheduler:
         raise UserError("--jobs: with --scheduler, workers' threads say how many")
@@ -152,12 +152,12 @@ def aggregate(
     ] = None,
 ) -> None:
     """Make scores.csv and claims.csv of a profile's records."""
-    from cotnb.completeness import strangers
-    from cotnb.costs import tuning_costs
-    from cotnb.profiles import load_profile
-    from cotnb.records import read_records
-    from cotnb.report import save_published_figures, update_readme
-    from cotnb.results import aggregate as make_tables
+    from cotnb.grid.profiles import load_profile
+    from cotnb.results.completeness import strangers
+    from cotnb.results.costs import tuning_costs
+    from cotnb.results.records import read_records
+    from cotnb.results.report import save_published_figures, update_readme
+    from cotnb.results.tables import aggregate as make_tables
 
     if not (results / profile).is_dir():
         load_profile(profile)  # one's own runs may be of none; it says which there are
@@ -180,7 +180,7 @@ def verdicts(
     profile: ProfileName = "quick", results: Results = HOME / "results"
 ) -> None:
     """Print a profile's verdicts and draw its figures."""
-    from cotnb.report import save_figures, verdict_lines
+    from cotnb.results.report import save_figures, verdict_lines
 
     for line in verdict_lines(results, profile):
         print(line)
@@ -191,7 +191,7 @@ def verdicts(
 @app.command()
 def figures(results: Results = HOME / "results") -> None:
     """Draw the published profiles' figures side by side, to results/figures."""
-    from cotnb.report import profiles_with_results, save_published_figures
+    from cotnb.results.report import profiles_with_results, save_published_figures
 
     if not profiles_with_results(results):
         raise UserError(f"{results}: no tables yet; make them with run and aggregate")
@@ -266,8 +266,8 @@ def _say(line: str) -> None:
 
 
 def _grid(profile, only, seeds, p, results, runs, notebooks):
-    from cotnb.grid import expand
-    from cotnb.profiles import load_profile
+    from cotnb.grid.profiles import load_profile
+    from cotnb.grid.runs import expand
 
     settings = load_profile(profile)
     grid = expand(

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from cotnb.batching import bucket_rows, pad_prompts
 from cotnb.slots import DecoderSlots, EncoderDecoderSlots, Window, shift_columns
 from cotnb.students import Student
+from cotnb.training.batching import bucket_rows, pad_prompts
 
 LOOK_EVERY = 4  # tokens between two looks at which rows have ended
 JOIN = 8  # rows that join together: one prompt alone would read all weights for itself

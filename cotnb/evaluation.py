@@ -11,9 +11,8 @@ from pathlib import Path
 import torch
 
 from cotnb.answers import extract_answer, is_correct
-from cotnb.batching import encode_prompt
+from cotnb.attention.decoding import decode_fast
 from cotnb.decoding import NOT_WRITTEN, decode
-from cotnb.decoding_attention import decode_fast
 from cotnb.errors import UserError
 from cotnb.files import write_whole
 from cotnb.formats import STOP_TEXT, DemonstrationPool, build_prompt, is_few_shot
@@ -21,9 +20,10 @@ from cotnb.memory import keep_freed_memory
 from cotnb.paths import cache_folder
 from cotnb.progress import Progress
 from cotnb.rationales.record import Rationale
-from cotnb.records import Score
+from cotnb.results.records import Score
 from cotnb.students import Student
 from cotnb.tasks.example import Example
+from cotnb.training.batching import encode_prompt
 
 EVALUATION_VERSION = 3  # raised when a change of code changes what is generated
 MANY_WEIGHTS = 50_000_000  # of a student that takes long to ask in fp32

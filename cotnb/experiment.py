@@ -14,12 +14,12 @@ from cotnb.formats import DemonstrationPool, Pair, build_pair, is_few_shot
 from cotnb.notebook_parameters import values
 from cotnb.paths import project_folder
 from cotnb.rationales import keep_correct, match, teacher_rationales
-from cotnb.records import Score, write_record
+from cotnb.results.records import Score, write_record
 from cotnb.students import Student, students_loaded
 from cotnb.tasks import Example, load_task
 from cotnb.tasks.ho_et_al import BY_TEMPLATE
 from cotnb.tasks.verifier import verify
-from cotnb.training import tunings_asked
+from cotnb.training.tuning import tunings_asked
 
 T = TypeVar("T")
 

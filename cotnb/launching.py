@@ -177,7 +177,7 @@ def _line(error: Exception, log: Path) -> str:
 
 
 def _tune(job: dict) -> None:
-    from cotnb.training import train_on_pairs
+    from cotnb.training.tuning import train_on_pairs
 
     train_on_pairs(
         Path(job["folder"]),

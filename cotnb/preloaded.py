@@ -16,8 +16,8 @@ import seaborn  # noqa: F401
 from transformers import LlamaForCausalLM, T5ForConditionalGeneration  # noqa: F401
 
 import cotnb.experiment
-import cotnb.report
-import cotnb.training  # noqa: F401
+import cotnb.results.report
+import cotnb.training.tuning  # noqa: F401
 
 
 class _Stderr:

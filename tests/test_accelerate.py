@@ -19,7 +19,14 @@ from tiny_grid import command, wait_until
 from transformers import T5Config, T5ForConditionalGeneration, set_seed
 
 from cotnb import launching
-from cotnb.batching import (
+from cotnb.errors import UserError
+from cotnb.formats import Pair, TeacherToken
+from cotnb.paths import cache_folder
+from cotnb.processes import refuse_parts_of_models
+from cotnb.recipes import Recipe, recipe_hash
+from cotnb.students import load_student
+from cotnb.training import tune, tuning_history
+from cotnb.training.batching import (
     TOKENS_AT_ONCE,
     Encoded,
     encode_prompt,
@@ -27,13 +34,7 @@ from cotnb.batching import (
     pad_prompts,
     tokens_at_once,
 )
-from cotnb.errors import UserError
-from cotnb.formats import Pair, TeacherToken
-from cotnb.paths import cache_folder
-from cotnb.processes import refuse_parts_of_models
-from cotnb.recipes import Recipe, recipe_hash
-from cotnb.students import load_student
-from cotnb.training import DONE, tune, tuning_history
+from cotnb.training.tuning import DONE
 
 PROJECT = Path(__file__).resolve().parent.parent
 # targets of unlike lengths, and a last step of one pair, for two processes

@@ -7,11 +7,11 @@ import torch
 from peft import LoraConfig, get_peft_model
 from peft.tuners.lora import Linear
 
-from cotnb.adapted_products import AdaptedLinear, _Adapted
 from cotnb.formats import Pair
 from cotnb.recipes import Recipe
 from cotnb.students import load_student
 from cotnb.training import tune
+from cotnb.training.adapted_products import AdaptedLinear, _Adapted
 
 
 def test_gradients_are_those_of_the_formula():

@@ -17,10 +17,16 @@ from benchmarks.alignment import (
     t5_style_tokenizer,
     two_tokenizations,
 )
-from cotnb.alignment import align, cheapest_path, edit_costs, edits, token_texts
 from cotnb.errors import UserError
 from cotnb.ladder.tokenizer import train_tokenizer
 from cotnb.tasks import load_task
+from cotnb.training.alignment import (
+    align,
+    cheapest_path,
+    edit_costs,
+    edits,
+    token_texts,
+)
 
 TIMES_AS_FAST = 50
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from cotnb.batching import (
+from cotnb.training.batching import (
     BUCKET,
     TARGET_BUCKET,
     TOKENS_AT_ONCE,
@@ -16,7 +16,7 @@ from cotnb.batching import (
     sort_step,
     split_step,
 )
-from cotnb.cross_entropy import IGNORED
+from cotnb.training.cross_entropy import IGNORED
 
 ROWS = [Encoded(list(range(1, 5 + i % 40)), [7] * (1 + i % 9)) for i in range(100)]
 

@@ -7,17 +7,17 @@ import pandas as pd
 import pytest
 import yaml
 
-from cotnb.claims import (
+from cotnb.errors import UserError
+from cotnb.paths import project_folder
+from cotnb.results import outcomes_frame
+from cotnb.results.claims import (
     NO_PAPER,
     decide_verdict,
     evaluate_claims,
     in_points,
     load_claims,
 )
-from cotnb.errors import UserError
-from cotnb.paths import project_folder
-from cotnb.records import Score
-from cotnb.results import outcomes_frame
+from cotnb.results.records import Score
 
 NOTEBOOK = "08"
 CLAIM = {

@@ -2,7 +2,6 @@
 
 import pytest
 
-from cotnb.committed import committed_claims, committed_records, committed_scores
 from cotnb.plots import (
     accuracy_by_checkpoint,
     accuracy_by_condition,
@@ -11,8 +10,13 @@ from cotnb.plots import (
     error_kinds,
     verdict_board,
 )
-from cotnb.records import Score
 from cotnb.results import outcomes_frame, split_by_part
+from cotnb.results.committed import (
+    committed_claims,
+    committed_records,
+    committed_scores,
+)
+from cotnb.results.records import Score
 
 OWN = "08_cot_vs_answer_only"
 

@@ -7,14 +7,14 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from cotnb.claims import load_claims
-from cotnb.committed import committed_records
-from cotnb.completeness import check_profile, strangers
-from cotnb.figures import read_found
+from cotnb.grid.profiles import load_profile, published_profiles
 from cotnb.ladder.cards import read_cards
 from cotnb.paths import project_folder
-from cotnb.profiles import load_profile, published_profiles
 from cotnb.results import aggregate
+from cotnb.results.claims import load_claims
+from cotnb.results.committed import committed_records
+from cotnb.results.completeness import check_profile, strangers
+from cotnb.results.figures import read_found
 
 NOTEBOOKS = project_folder() / "notebooks"
 CLAIMS = NOTEBOOKS / "claims.yaml"
@@ -146,7 +146,7 @@ def test_a_grid_of_notebooks_that_are_elsewhere_has_no_strangers(results, tmp_pa
 
 
 def test_what_is_kept_out_of_the_tables_is_not_drawn_either(results, monkeypatch):
-    monkeypatch.setattr("cotnb.committed.RESULTS", results)
+    monkeypatch.setattr("cotnb.results.committed.RESULTS", results)
 
     def seen():
         drawn = {record["run"] for record in read_found(results, ["smol"]).records}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cotnb.costs import tuning_costs
+from cotnb.results.costs import tuning_costs
 
 
 def record(*tunings: tuple[str, bool, float]) -> dict:

@@ -7,7 +7,6 @@ import torch
 from transformers import BartConfig, BartForConditionalGeneration
 
 from cotnb import decoding, evaluation
-from cotnb.batching import encode_prompt
 from cotnb.errors import UserError
 from cotnb.evaluation import (
     Asking,
@@ -25,6 +24,7 @@ from cotnb.slots import DecoderSlots, EncoderDecoderSlots
 from cotnb.students import Student, load_student
 from cotnb.tasks import Example, load_task
 from cotnb.training import tune
+from cotnb.training.batching import encode_prompt
 
 PROMPTS = [f"Q: {'very ' * (i * 7 % 5)}{i}?\nA:" for i in range(9)]
 

@@ -7,14 +7,14 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from cotnb import decoding, evaluation, training
-from cotnb.batching import encode_pairs, plan_batches
+from cotnb import decoding, evaluation
+from cotnb.attention.gpu import NAME, never_wait
 from cotnb.evaluation import generate
 from cotnb.formats import Pair
-from cotnb.gpu_attention import NAME, never_wait
 from cotnb.recipes import Recipe
 from cotnb.students import load_student
 from cotnb.training import build_trainer
+from cotnb.training.batching import encode_pairs, plan_batches
 
 READS = {"_local_scalar_dense", "is_nonzero", "equal", "nonzero", "masked_select"}
 # where the Trainer reads once a tuning: its generator's state, and the mean loss
@@ -42,7 +42,9 @@ PAIRS = [Pair("Two and two?", "Four."), Pair("One and one, again?", "Two, I say.
 @pytest.mark.parametrize("method", ["full", "lora"])
 @pytest.mark.parametrize("name", ["toy-t5", "toy-llama"])
 def test_no_step_of_a_tuning_waits_for_the_device(name, method, monkeypatch, tmp_path):
-    monkeypatch.setattr(training, "attend_by_rows", never_wait)  # as on a GPU
+    monkeypatch.setattr(
+        "cotnb.training.tuning.attend_by_rows", never_wait
+    )  # as on a GPU
     student = load_student(name)
     reads = {}
     for steps in (2, 6):

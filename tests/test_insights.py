@@ -8,9 +8,12 @@ import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from cotnb.claims import load_claims
 from cotnb.errors import UserError
-from cotnb.figures import (
+from cotnb.paths import project_folder
+from cotnb.plots import STYLE
+from cotnb.results import scores_frame
+from cotnb.results.claims import load_claims
+from cotnb.results.figures import (
     draw,
     draw_insight,
     drawn_insights,
@@ -18,11 +21,8 @@ from cotnb.figures import (
     table_of,
     title_of,
 )
-from cotnb.insights import INSIGHTS, insights_of, mean_yields
-from cotnb.paths import project_folder
-from cotnb.plots import STYLE
-from cotnb.records import Score
-from cotnb.results import scores_frame
+from cotnb.results.insights import INSIGHTS, insights_of, mean_yields
+from cotnb.results.records import Score
 
 PROJECT = project_folder()
 CLAIMS = load_claims(PROJECT / "notebooks" / "claims.yaml")

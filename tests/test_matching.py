@@ -6,16 +6,16 @@ from dataclasses import replace
 import pytest
 import torch
 
-from cotnb.batching import encode_pairs
 from cotnb.errors import UserError
 from cotnb.formats import END_MARK, Pair, TeacherToken
 from cotnb.ladder import pretraining
-from cotnb.matching import BROKEN, carry, soften, vocabulary
 from cotnb.paths import cache_folder
 from cotnb.rationales.local_teacher import LocalTeacher
 from cotnb.recipes import Recipe, recipe_hash
 from cotnb.students import load_student
 from cotnb.training import build_trainer, tune, tuning_history
+from cotnb.training.batching import encode_pairs
+from cotnb.training.matching import BROKEN, carry, soften, vocabulary
 
 PAIRS = [Pair(f"Q: {i}\nA:", f"The answer is {i % 3}.") for i in range(48)]
 QUICK = Recipe(
@@ -71,8 +71,10 @@ def test_a_first_token_may_or_may_not_begin_with_a_space(monkeypatch):
     for text, number in plain.items():
         texts[number] = text
     fake = replace(own, texts=texts, ids={**own.ids, **plain})
-    monkeypatch.setattr("cotnb.matching.vocabulary", lambda _: fake)
-    monkeypatch.setattr("cotnb.matching.token_texts", lambda *_: ([5], [" Hi"]))
+    monkeypatch.setattr("cotnb.training.matching.vocabulary", lambda _: fake)
+    monkeypatch.setattr(
+        "cotnb.training.matching.token_texts", lambda *_: ([5], [" Hi"])
+    )
     pair = Pair("Q:", "Hi", (token("Hi", ("Hi", 0.5), ("Oh", 0.25)), token(END_MARK)))
     first, last = carry(student.tokenizer, pair, [5, 1], False)
     assert first == pytest.approx({5: 0.5, 6: 0.25}) and not last

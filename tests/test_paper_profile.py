@@ -7,7 +7,7 @@ import yaml
 from typer.testing import CliRunner
 
 from cotnb.cli import app
-from cotnb.profiles import Profile
+from cotnb.grid.profiles import Profile
 from cotnb.tasks import task_names
 
 PROJECT = Path(__file__).resolve().parent.parent

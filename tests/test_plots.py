@@ -7,8 +7,6 @@ import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from cotnb.claims import COLUMNS as CLAIM_COLUMNS
-from cotnb.claims import load_claims
 from cotnb.errors import UserError
 from cotnb.formats import PROMPT_FORMATS
 from cotnb.paths import project_folder
@@ -20,8 +18,10 @@ from cotnb.plots import (
     verdict_board,
     verdicts_by_profile,
 )
-from cotnb.records import Score
 from cotnb.results import tidy
+from cotnb.results.claims import COLUMNS as CLAIM_COLUMNS
+from cotnb.results.claims import load_claims
+from cotnb.results.records import Score
 
 PAPERS = pd.DataFrame(
     {

@@ -16,8 +16,8 @@ from cotnb.plots import (
     recipe_yields,
 )
 from cotnb.plots.style import ERROR_KINDS
-from cotnb.records import Score
 from cotnb.results import outcomes_frame, split_by_part, tidy
+from cotnb.results.records import Score
 
 LETTERS = "abcdefghijk"
 SIZES = {"small": 300_000, "large": 8_000_000}

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from cotnb.cli import app
 from cotnb.notebook_parameters import check, read_parameters
-from cotnb.report import is_current
+from cotnb.results.report import is_current
 
 PROJECT = Path(__file__).resolve().parent.parent
 README = (PROJECT / "README.md").read_text()

@@ -7,12 +7,13 @@ import pandas as pd
 import pytest
 
 from cotnb import cli
-from cotnb.claims import COLUMNS, VERDICTS
 from cotnb.errors import UserError
-from cotnb.figures import read_found
 from cotnb.paths import project_folder
-from cotnb.records import Score
-from cotnb.report import (
+from cotnb.results import scores_frame
+from cotnb.results.claims import COLUMNS, VERDICTS
+from cotnb.results.figures import read_found
+from cotnb.results.records import Score
+from cotnb.results.report import (
     BEGIN,
     END,
     generate_results,
@@ -23,7 +24,6 @@ from cotnb.report import (
     update_readme,
     verdict_table,
 )
-from cotnb.results import scores_frame
 
 RESULTS = project_folder() / "results"
 

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from cotnb.completeness import missing_pairs
 from cotnb.errors import UserError
 from cotnb.paths import project_folder
-from cotnb.records import Score, read_records, write_record
-from cotnb.report import is_current, update_readme
-from cotnb.results import COLUMNS, aggregate, pool_seeds, tidy
+from cotnb.results import aggregate, pool_seeds, tidy
+from cotnb.results.completeness import missing_pairs
+from cotnb.results.records import Score, read_records, write_record
+from cotnb.results.report import is_current, update_readme
+from cotnb.results.tables import COLUMNS
 from cotnb.statistics import wilson_interval
 
 CLAIMS = project_folder() / "notebooks" / "claims.yaml"

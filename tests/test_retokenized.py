@@ -3,13 +3,13 @@
 import pytest
 import torch
 
-from cotnb.alignment import align, token_texts
 from cotnb.ladder import retokenized as module
 from cotnb.ladder.retokenized import retokenized
 from cotnb.ladder.sizes import new_model
 from cotnb.ladder.tokenizer import train_tokenizer, with_fewer_words
 from cotnb.students import Student, load_student
 from cotnb.tasks import load_task
+from cotnb.training.alignment import align, token_texts
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers.models.t5.modeling_t5 import eager_attention_forward
 
-from cotnb import row_attention
+from cotnb.attention import rows as row_attention
 from cotnb.students import load_student
 
 

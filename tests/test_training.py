@@ -14,23 +14,22 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import AutoModelForCausalLM, T5Config, T5ForConditionalGeneration
 from transformers.activations import GELUTanh, NewGELUActivation
 
-from cotnb import pair_trainer
-from cotnb.batching import PADDED_AT_ONCE, encode_pairs
-from cotnb.checkpoints import last_checkpoint
+from cotnb.attention.packed import read_packed_rows
 from cotnb.errors import UserError
 from cotnb.formats import Pair
-from cotnb.packed_attention import read_packed_rows
 from cotnb.paths import cache_folder
 from cotnb.recipes import Recipe, recipe_hash
 from cotnb.students import Student, load_student
 from cotnb.training import (
-    DONE,
     build_trainer,
+    pair_trainer,
     tune,
     tune_in_steps,
     tuning_history,
-    work_folder,
 )
+from cotnb.training.batching import PADDED_AT_ONCE, encode_pairs
+from cotnb.training.checkpoints import last_checkpoint
+from cotnb.training.tuning import DONE, work_folder
 
 PAIRS = [Pair(f"Q: {i}\nA:", f"The answer is {i % 3}.") for i in range(48)]
 QUICK = Recipe(epochs=4, learning_rate=3e-3, batch_size=8, precision="fp32")
@@ -57,7 +56,7 @@ def test_a_tuning_learns(name, method):
 def test_loss_and_gradients_are_those_of_rows_alone(name, monkeypatch):
     """Against transformers' own loss on unpadded rows, one after the other."""
     # in parts, a decoder's rows and an encoder's
-    monkeypatch.setattr("cotnb.batching.TOKENS_AT_ONCE", 50)
+    monkeypatch.setattr("cotnb.training.batching.TOKENS_AT_ONCE", 50)
     monkeypatch.setitem(PADDED_AT_ONCE, "cpu", 96)
     student = load_student(name)
     rows = encode_pairs(
@@ -320,7 +319,7 @@ def test_a_full_disk_is_one_line_and_loses_no_checkpoint(monkeypatch):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr("cotnb.training.os.replace", full)
+        patched.setattr("cotnb.training.tuning.os.replace", full)
         with pytest.raises(UserError, match=r"No space left on device.*make room"):
             tune("toy-t5", PAIRS, recipe)
     assert tuning_history(tune("toy-t5", PAIRS, recipe))["steps"] == 24

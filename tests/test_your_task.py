@@ -12,7 +12,7 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
 
-from cotnb import cli, training
+from cotnb import cli
 from cotnb.errors import UserError
 from cotnb.plots import before_and_after
 from cotnb.rationales.endpoint_teacher import EndpointTeacher
@@ -626,7 +626,7 @@ def test_called_again_it_neither_tunes_nor_asks(place, monkeypatch):
     def refuse(*_):
         raise AssertionError("tuned a second time")
 
-    monkeypatch.setattr(training, "train_on_pairs", refuse)
+    monkeypatch.setattr("cotnb.training.tuning.train_on_pairs", refuse)
     again = flow.tune_your_task(folder / "q.jsonl", QUICK, folder / "out", str)
     assert [s for x in again.examined for s in x.scores] == [
         s for x in found.examined for s in x.scores

@@ -13,8 +13,8 @@ from safetensors.torch import load_file, save_file
 from transformers.trainer import OPTIMIZER_NAME, SCHEDULER_NAME, TRAINER_STATE_NAME
 from transformers.utils import CONFIG_NAME, SAFE_WEIGHTS_NAME
 
-from cotnb.checkpoints import last_checkpoint
 from cotnb.errors import UserError
+from cotnb.training.checkpoints import last_checkpoint
 
 UNFINISHED = Path(__file__).with_name("unfinished")
 ANEW = "moments_anew"  # a key of what the Trainer logs: the step at which they began

@@ -14,7 +14,6 @@ import torch
 from torch.utils.data import Dataset
 from transformers import PreTrainedTokenizerBase, TrainerCallback
 
-from cotnb.batching import Encoded, encode_pairs
 from cotnb.errors import UserError
 from cotnb.evaluation import Asking, ask
 from cotnb.experiment import demonstration_pool
@@ -29,7 +28,8 @@ from cotnb.recipes import Recipe
 from cotnb.students import Student, default_device, open_student
 from cotnb.tasks import load_task
 from cotnb.tasks.micro_bbh import MICRO_BBH
-from cotnb.training import DONE, build_trainer, train_into, work_folder
+from cotnb.training.batching import Encoded, encode_pairs
+from cotnb.training.tuning import DONE, build_trainer, train_into, work_folder
 
 PAIRS = 1_500_000
 RECIPE = Recipe(

@@ -15,9 +15,9 @@ from filelock import FileLock
 from transformers import PreTrainedTokenizerFast
 
 from cotnb.ladder.tokenizer import train_tokenizer, with_fewer_words
-from cotnb.matching import BROKEN, vocabulary
 from cotnb.paths import cache_folder
 from cotnb.students import SUBWORDS, Student, load_student
+from cotnb.training.matching import BROKEN, vocabulary
 
 MERGES = 200  # of the ladder's thousand: numbers stay tokens, most words do not
 

@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from cotnb.claims import in_points
+from cotnb.grid.profiles import setting_of
 from cotnb.plots.intervals import MARKS, draw_interval
 from cotnb.plots.style import (
     VERDICT_COLOURS,
@@ -21,7 +21,7 @@ from cotnb.plots.style import (
     look,
     nothing_yet,
 )
-from cotnb.profiles import setting_of
+from cotnb.results.claims import in_points
 
 ROW = 0.44  # inches that a claim takes
 STATEMENTS, COLUMN = 5.4, 2.8  # inches of width

@@ -24,7 +24,7 @@ from cotnb.plots.style import (
     task_label,
     write_share,
 )
-from cotnb.results import pool_seeds
+from cotnb.results.tables import pool_seeds
 
 ACROSS = 4  # panels beside each other, at most
 

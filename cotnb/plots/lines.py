@@ -35,7 +35,7 @@ from cotnb.plots.style import (
     span,
     task_label,
 )
-from cotnb.results import pool_seeds
+from cotnb.results.tables import pool_seeds
 
 REACHES = (15, 30, 50)  # per cent that an axis ends at where no point is higher
 DASHES = {

@@ -7,7 +7,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from cotnb.claims import in_points
 from cotnb.plots.intervals import MARKS, draw_interval
 from cotnb.plots.style import (
     VERDICT_COLOURS,
@@ -17,6 +16,7 @@ from cotnb.plots.style import (
     look,
     nothing_yet,
 )
+from cotnb.results.claims import in_points
 
 
 def verdict_board(

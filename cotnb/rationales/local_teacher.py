@@ -6,19 +6,19 @@ from itertools import accumulate
 
 import torch
 
-from cotnb.batching import (
+from cotnb.evaluation import generate
+from cotnb.formats import Pair
+from cotnb.progress import Progress
+from cotnb.rationales.teachers import Asked, Reply, Sampling
+from cotnb.students import Student
+from cotnb.training.batching import (
     Encoded,
     encode_pairs,
     encode_prompt,
     pad_pairs,
     pad_prompts,
 )
-from cotnb.evaluation import generate
-from cotnb.formats import Pair
-from cotnb.matching import taught_tokens
-from cotnb.progress import Progress
-from cotnb.rationales.teachers import Asked, Reply, Sampling
-from cotnb.students import Student
+from cotnb.training.matching import taught_tokens
 
 AT_ONCE = 512  # texts between two times that replies are handed over
 LOGITS_AT_ONCE = 2**25  # numbers, when likeliest tokens are told

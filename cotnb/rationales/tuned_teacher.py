@@ -7,7 +7,7 @@ from cotnb.formats import is_few_shot
 from cotnb.rationales.local_teacher import LocalTeacher
 from cotnb.recipes import Recipe
 from cotnb.tasks.example import Example
-from cotnb.training import tune
+from cotnb.training.tuning import tune
 
 
 def tuned_teacher(

@@ -13,7 +13,7 @@ from cotnb.errors import UserError
 from cotnb.evaluation import Asking, Prediction, ask, generate, prompts_for, score
 from cotnb.experiment import build_pairs, general_pairs, measure, repeated
 from cotnb.formats import Pair, is_cot, is_few_shot
-from cotnb.records import Score
+from cotnb.results.records import Score
 from cotnb.statistics import hierarchical_bootstrap
 from cotnb.students import Student
 from cotnb.tasks.example import Example

@@ -11,7 +11,7 @@ from cotnb.rationales.teachers import Teacher
 from cotnb.students import load_student
 from cotnb.tasks import load_task
 from cotnb.tasks.example import Example
-from cotnb.training import tune, tuning_history
+from cotnb.training.tuning import tune, tuning_history
 from cotnb.your_task.comparing import (
     BEFORE,
     Examined,

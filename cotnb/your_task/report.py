@@ -11,8 +11,8 @@ from cotnb.evaluation import Asking, Prediction, prompts_for
 from cotnb.files import current_commit, short_commit, write_whole
 from cotnb.formats import PROMPT_FORMATS
 from cotnb.plots import FORMAT_LABELS, STYLE, as_png, before_and_after
-from cotnb.report import as_markdown
-from cotnb.results import scores_frame
+from cotnb.results.report import as_markdown
+from cotnb.results.tables import scores_frame
 from cotnb.students import Student, describe
 from cotnb.your_task.comparing import (
     ASKED,

@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from cotnb.files import check_writable
-from cotnb.grid import Run
+from cotnb.grid.runs import Run
 
 DONE, SKIPPED, FAILED = "done", "skipped", "failed"
 LATER = "later"  # not ended: to be sent off once more, when the others are done

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 from matplotlib.figure import Figure
 
+from cotnb.grid.profiles import setting_of
 from cotnb.plots import (
     FLOW_KINDS,
     FORMAT_LABELS,
@@ -19,8 +20,7 @@ from cotnb.plots import (
     recipe_yields,
     task_label,
 )
-from cotnb.profiles import setting_of
-from cotnb.results import errors_by_size, outcomes_frame, split_by_part
+from cotnb.results.tables import errors_by_size, outcomes_frame, split_by_part
 from cotnb.tasks.micro_bbh import MICRO_BBH
 
 MIDDLE = "ladder-3M"  # of the ladder, where a figure is not about size

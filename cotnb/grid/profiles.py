@@ -39,7 +39,7 @@ class Profile(BaseModel):
 
 def profiles_folder() -> Path:
     """Where profiles are: the package's own folder, or what COTNB_PROFILES names."""
-    return named_folder("COTNB_PROFILES") or Path(__file__).with_name("profiles")
+    return named_folder("COTNB_PROFILES") or Path(__file__).parents[1] / "profiles"
 
 
 def profile_names() -> list[str]:

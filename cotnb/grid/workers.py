@@ -10,11 +10,11 @@ from dask.system import CPU_COUNT
 from distributed import Status, Worker, get_worker
 
 import cotnb
-from cotnb.batch import LOCK, Outcome, run_one
 from cotnb.cores import share_cores
-from cotnb.executors import tokens, without_outputs
 from cotnb.files import current_commit, short_commit
-from cotnb.grid import Run
+from cotnb.grid.batch import LOCK, Outcome, run_one
+from cotnb.grid.executors import tokens, without_outputs
+from cotnb.grid.runs import Run
 
 LEAVING = (Status.closing, Status.closed, Status.failed)
 

@@ -22,17 +22,13 @@ from transformers import (
 from transformers.activations import GELUTanh, NewGELUActivation
 from transformers.utils import logging as transformers_logging
 
-from cotnb.adapted_products import AdaptedLinear
-from cotnb.batching import Encoded, encode_pairs, plan_batches
-from cotnb.checkpoints import NOT_WRITTEN, disk_refusal, last_checkpoint
+from cotnb.attention.gpu import never_wait
+from cotnb.attention.packed import read_packed_rows
+from cotnb.attention.rows import attend_by_rows
 from cotnb.errors import UserError
 from cotnb.formats import Pair
-from cotnb.gpu_attention import never_wait
 from cotnb.launching import processes_wanted, train_in_processes
-from cotnb.matching import soften
 from cotnb.memory import keep_freed_memory
-from cotnb.packed_attention import read_packed_rows
-from cotnb.pair_trainer import PairTrainer
 from cotnb.paths import cache_folder
 from cotnb.processes import (
     is_main,
@@ -44,8 +40,12 @@ from cotnb.processes import (
 )
 from cotnb.progress import TrainingProgress
 from cotnb.recipes import Recipe, recipe_hash
-from cotnb.row_attention import attend_by_rows
 from cotnb.students import Student, default_device, load_student, tuned
+from cotnb.training.adapted_products import AdaptedLinear
+from cotnb.training.batching import Encoded, encode_pairs, plan_batches
+from cotnb.training.checkpoints import NOT_WRITTEN, disk_refusal, last_checkpoint
+from cotnb.training.matching import soften
+from cotnb.training.pair_trainer import PairTrainer
 
 # peft asks for it under its old name
 warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)

@@ -9,7 +9,8 @@ from accelerate.data_loader import prepare_data_loader
 from torch.utils.data import DataLoader
 from transformers import Trainer
 
-from cotnb.batching import (
+from cotnb.students import Student
+from cotnb.training.batching import (
     Encoded,
     bucket_rows,
     own_rows,
@@ -19,9 +20,8 @@ from cotnb.batching import (
     split_step,
     tokens_at_once,
 )
-from cotnb.cross_entropy import summed_cross_entropy
-from cotnb.divergence import lay_out, summed_divergence
-from cotnb.students import Student
+from cotnb.training.cross_entropy import summed_cross_entropy
+from cotnb.training.divergence import lay_out, summed_divergence
 
 
 class PairTrainer(Trainer):

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cotnb.errors import UserError
+from cotnb.grid.profiles import Profile
 from cotnb.notebook_parameters import RUN_PARAMETERS, check, read_parameters
-from cotnb.profiles import Profile
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,14 @@ from pathlib import Path
 import pandas as pd
 from PIL import Image
 
-from cotnb.claims import COLUMNS as CLAIM_COLUMNS
-from cotnb.claims import NO_PAPER, NO_TEXT, VERDICTS, in_points, load_claims
 from cotnb.errors import UserError
-from cotnb.figures import (
+from cotnb.files import short_commit, write_whole
+from cotnb.grid.profiles import published_profiles
+from cotnb.paths import project_folder
+from cotnb.plots import as_png, verdicts_by_profile
+from cotnb.results.claims import COLUMNS as CLAIM_COLUMNS
+from cotnb.results.claims import NO_PAPER, NO_TEXT, VERDICTS, in_points, load_claims
+from cotnb.results.figures import (
     Found,
     draw,
     drawn_insights,
@@ -20,12 +24,8 @@ from cotnb.figures import (
     table_of,
     title_of,
 )
-from cotnb.files import short_commit, write_whole
-from cotnb.paths import project_folder
-from cotnb.plots import as_png, verdicts_by_profile
-from cotnb.profiles import published_profiles
-from cotnb.results import COLUMNS as SCORE_COLUMNS
-from cotnb.results import COMMAND
+from cotnb.results.tables import COLUMNS as SCORE_COLUMNS
+from cotnb.results.tables import COMMAND
 
 BEGIN = "<!-- results:begin -->"
 END = "<!-- results:end -->"

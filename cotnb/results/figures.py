@@ -1,4 +1,4 @@
-"""Results read and drawn as `cotnb.insights` says, for notebook 90 and for files."""
+"""Results read and drawn as `insights` says, for notebook 90 and for files."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,13 +7,13 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from cotnb.claims import COLUMNS as CLAIM_COLUMNS
-from cotnb.claims import NO_TEXT, Claim
-from cotnb.completeness import strangers
 from cotnb.errors import UserError
-from cotnb.insights import INSIGHTS, Insight, insights_of
-from cotnb.records import newest_scores, sift_records
-from cotnb.results import COLUMNS, COMMAND
+from cotnb.results.claims import COLUMNS as CLAIM_COLUMNS
+from cotnb.results.claims import NO_TEXT, Claim
+from cotnb.results.completeness import strangers
+from cotnb.results.insights import INSIGHTS, Insight, insights_of
+from cotnb.results.records import newest_scores, sift_records
+from cotnb.results.tables import COLUMNS, COMMAND
 
 PAPER_STUDENTS = ("flan-t5-small", "flan-t5-base 250M")  # the nearest in size to ours
 
@@ -115,7 +115,7 @@ def title_of(insight: Insight, found: Found, claims: Sequence[Claim]) -> str:
     if insight.claim not in statements:
         raise UserError(
             f"claim {insight.claim}: not in claims.yaml; it is the title of the figure "
-            f"{insight.name} in cotnb/insights.py"
+            f"{insight.name} in cotnb/results/insights.py"
         )
     own = found.claims[found.claims["claim"] == insight.claim]
     table = table_of(insight, found)

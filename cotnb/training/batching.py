@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from cotnb.cross_entropy import IGNORED
-from cotnb.divergence import Soft
 from cotnb.errors import UserError
 from cotnb.formats import Pair
+from cotnb.training.cross_entropy import IGNORED
+from cotnb.training.divergence import Soft
 
 BUCKET = 16  # of prompts
 TARGET_BUCKET = 8  # an answer asked directly is no longer

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from cotnb.claims import COLUMNS as CLAIM_COLUMNS
-from cotnb.claims import Claim
-from cotnb.grid import Run, expand
+from cotnb.grid.profiles import Profile, load_profile, profile_names
+from cotnb.grid.runs import Run, expand
 from cotnb.ladder.cards import read_cards
 from cotnb.paths import project_folder
-from cotnb.profiles import Profile, load_profile, profile_names
-from cotnb.records import sift_records
-from cotnb.results import COLUMNS as SCORE_COLUMNS
-from cotnb.results import COMMAND, outcomes_frame
+from cotnb.results.claims import COLUMNS as CLAIM_COLUMNS
+from cotnb.results.claims import Claim
+from cotnb.results.records import sift_records
+from cotnb.results.tables import COLUMNS as SCORE_COLUMNS
+from cotnb.results.tables import COMMAND, outcomes_frame
 
 NOTEBOOKS = project_folder() / "notebooks"
 TABLES = {"scores.csv": SCORE_COLUMNS, "claims.csv": CLAIM_COLUMNS}

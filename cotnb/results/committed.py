@@ -7,11 +7,11 @@ says so in a line; figures of an empty table say so too.
 import pandas as pd
 from matplotlib.figure import Figure
 
-from cotnb import claims, results
-from cotnb.completeness import strangers
-from cotnb.figures import draw_insight, papers_near, read_found, read_papers
 from cotnb.paths import project_folder
-from cotnb.report import CLAIMS, profiles_with_results, read_claims, read_scores
+from cotnb.results import claims, tables
+from cotnb.results.completeness import strangers
+from cotnb.results.figures import draw_insight, papers_near, read_found, read_papers
+from cotnb.results.report import CLAIMS, profiles_with_results, read_claims, read_scores
 
 RESULTS = project_folder() / "results"
 
@@ -19,7 +19,7 @@ RESULTS = project_folder() / "results"
 def committed_scores(profile: str, notebook: str) -> pd.DataFrame:
     """A notebook's rows of scores.csv; empty where there is no table yet."""
     if not _is_there(profile, "scores.csv"):
-        return pd.DataFrame(columns=list(results.COLUMNS))
+        return pd.DataFrame(columns=list(tables.COLUMNS))
     return _own(read_scores(RESULTS, profile), notebook)
 
 
@@ -38,7 +38,7 @@ def committed_records(profile: str, notebook: str) -> list[dict]:
     if not _is_there(profile, "records"):
         return []
     left_out = strangers(RESULTS, profile)
-    records = results.read_records(RESULTS / profile, left_out)
+    records = tables.read_records(RESULTS / profile, left_out)
     return [record for record in records if record["notebook"] == notebook]
 
 

@@ -14,13 +14,13 @@ from itertools import dropwhile
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
-from cotnb.alignment import align, token_texts
-from cotnb.batching import Encoded, target_text
-from cotnb.divergence import Soft
 from cotnb.errors import UserError
 from cotnb.formats import END_MARK, Pair, TeacherToken
 from cotnb.recipes import Recipe
 from cotnb.students import Student
+from cotnb.training.alignment import align, token_texts
+from cotnb.training.batching import Encoded, target_text
+from cotnb.training.divergence import Soft
 
 ANY_WORD = "a"  # what a token is read after, so that the space before it is not lost
 BROKEN = "\ufffd"  # how a token reads that is a part of a character

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from cotnb.cross_entropy import IGNORED, LOGITS_AT_ONCE
+from cotnb.training.cross_entropy import IGNORED, LOGITS_AT_ONCE
 
 
 @dataclass(frozen=True)

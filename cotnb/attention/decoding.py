@@ -5,8 +5,8 @@ from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedM
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
-from cotnb.gpu_attention import never_wait
-from cotnb.packed_attention import PECULIAR
+from cotnb.attention.gpu import never_wait
+from cotnb.attention.packed import PECULIAR
 
 NAME = "cotnb_decoding"
 WRITTEN_OUT = 512  # tokens of a prompt up to which its attention is written out

@@ -13,11 +13,11 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from cotnb.batch import FAILED, LATER, SKIPPED, Outcome, plain_line, run_one
 from cotnb.cores import share_cores, usable_cores
 from cotnb.errors import UserError
 from cotnb.files import write_whole
-from cotnb.grid import Run
+from cotnb.grid.batch import FAILED, LATER, SKIPPED, Outcome, plain_line, run_one
+from cotnb.grid.runs import Run
 
 CONNECT_SECONDS = 5
 ADDRESS = re.compile(r"((tcp|tls)://)?[^/]+:\d+")
@@ -118,7 +118,7 @@ class DaskCluster:
         self.able = able
 
     def _meet(self, strangers: list[str]) -> None:
-        from cotnb.workers import code
+        from cotnb.grid.workers import code
 
         ours = code()
         self.met.update(strangers)
@@ -130,7 +130,7 @@ class DaskCluster:
                 self.say(f"warning: worker {address} has cotnb {answer}, not {ours}")
 
     def submit(self, run: Run, patient: bool) -> Future:
-        from cotnb.workers import run_for_client
+        from cotnb.grid.workers import run_for_client
 
         for path in tokens(run, self.batch):
             self._show(path)

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cotnb.claims import evaluate_claims, load_claims
 from cotnb.files import write_whole
-from cotnb.records import KEY, Score, read_records
+from cotnb.results.claims import evaluate_claims, load_claims
+from cotnb.results.records import KEY, Score, read_records
 from cotnb.statistics import pooled_interval, wilson_interval
 
 COMMAND = "python -m cotnb aggregate --profile {profile}"  # makes the tables
