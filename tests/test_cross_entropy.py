@@ -11,7 +11,7 @@ from cotnb.training.cross_entropy import IGNORED, summed_cross_entropy
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_loss_and_gradient_are_those_of_torch(at_once, dtype, monkeypatch):
     """Row by row, in uneven pieces, all at once; with labels that do not count."""
-    monkeypatch.setattr("cotnb.training.cross_entropy.LOGITS_AT_ONCE", {"cpu": at_once})
+    monkeypatch.setattr("cotnb.training.loss_in_parts.LOGITS_AT_ONCE", {"cpu": at_once})
     generator = torch.Generator().manual_seed(0)
     logits = 30 * torch.randn(8, 13, generator=generator)
     labels = torch.tensor([0, 12, IGNORED, 5, 5, IGNORED, 7, 1])

@@ -97,7 +97,7 @@ def test_the_gradient_is_that_of_finite_differences(missing_mass, temperature):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_it_is_cross_entropy_where_nothing_is_carried(at_once, dtype, monkeypatch):
     """Row by row, in uneven pieces, all at once; with labels that do not count."""
-    monkeypatch.setattr("cotnb.training.divergence.LOGITS_AT_ONCE", {"cpu": at_once})
+    monkeypatch.setattr("cotnb.training.loss_in_parts.LOGITS_AT_ONCE", {"cpu": at_once})
     labels = torch.tensor([2, IGNORED, 4, 6])
     soft = soft_target([2, 4, 6], [{}] * 3, SIZE, recipe("spread", 2.0))
     values = []

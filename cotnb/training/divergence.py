@@ -1,8 +1,4 @@
-"""The loss of distribution matching: a divergence whose gradient is found forwards.
-
-As in `cross_entropy`, logits are taken a few rows at a time, and their gradient is
-written over them.
-"""
+"""The loss of distribution matching: a divergence from a teacher's probabilities."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from cotnb.training.cross_entropy import IGNORED, LOGITS_AT_ONCE
+from cotnb.training.cross_entropy import IGNORED
+from cotnb.training.loss_in_parts import loss_in_parts
 
 
 @dataclass(frozen=True)
@@ -64,26 +61,7 @@ def summed_divergence(
     T^2 keeps gradients alike (Hinton et al. 2015). Where all of the probability is one
     token's, this is its cross-entropy. The backward pass can be gone through once.
     """
-    return _SummedDivergence.apply(logits, soft)
-
-
-class _SummedDivergence(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, logits, soft):
-        gradient = logits.detach()
-        loss = logits.new_zeros((), dtype=torch.float32)
-        rows = max(1, LOGITS_AT_ONCE[logits.device.type] // logits.shape[1])
-        for begin in range(0, len(logits), rows):
-            part = slice(begin, begin + rows)
-            own = {name: values[part] for name, values in soft.items()}
-            loss += _part(logits[part], own, gradient[part])
-        ctx.save_for_backward(gradient)
-        return loss
-
-    @staticmethod
-    def backward(ctx, scale):
-        (gradient,) = ctx.saved_tensors
-        return gradient.mul_(scale), None
+    return loss_in_parts(logits, soft, _part)
 
 
 def _part(logits, soft, gradient):
