@@ -67,7 +67,7 @@ def train_in_processes(
     """Have `count` processes tune a student and put it in a folder.
 
     student: a name, or one that was tuned before, which is handed over in files.
-    folder, kept: as `training.train_on_pairs` takes them. Whatever ends this call ends
+    folder, kept: as `tuning.train_on_pairs` takes them. Whatever ends this call ends
     the processes. Raises UserError, with the first fault's line, where they fail.
     """
     log = _log(folder)
