@@ -18,6 +18,7 @@ from cotnb.files import write_whole
 from cotnb.formats import STOP_TEXT, DemonstrationPool, build_prompt, is_few_shot
 from cotnb.memory import keep_freed_memory
 from cotnb.paths import cache_folder
+from cotnb.precision import computed_in
 from cotnb.progress import Progress
 from cotnb.rationales.record import Rationale
 from cotnb.results.records import Score
@@ -38,8 +39,8 @@ class Asking:
     prompt shows, drawn with `seed` for each question. max_new_tokens: the longest text
     that is written.
     precision: "fp32", in which batches never change a greedy answer, or "bf16", twice
-    as fast on a CPU; None: "bf16" for a student of MANY_WEIGHTS or more, "fp32" for
-    others. batch_size: prompts at once.
+    as fast on a CPU made for it and computed in fp32 on another; None: "bf16" for a
+    student of MANY_WEIGHTS or more, "fp32" for others. batch_size: prompts at once.
     """
 
     prompt_format: str
@@ -183,7 +184,7 @@ def generate(
 
 def _at_precision(model, precision: str):
     """The model itself in fp32; in bf16 a copy, so that its weights are not rounded."""
-    if precision == "bf16":
+    if computed_in(precision, model.device) == "bf16":
         model = copy.deepcopy(model).to(torch.bfloat16)
     decode_fast(model)
     return model.eval()

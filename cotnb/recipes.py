@@ -23,7 +23,8 @@ class Recipe:
     epochs: passes over the pairs; a part of one is allowed. batch_size: pairs an
     optimiser step. learning_rate: the peak, after a linear warm-up over
     warmup_ratio of the steps, before a linear decay to zero. clip: the largest norm
-    of a gradient. precision: "bf16" is autocast over fp32 weights.
+    of a gradient. precision: "bf16" is autocast over fp32 weights, and fp32 on a device
+    that does not multiply in bf16 (`precision.computed_in`).
 
     matching: what is learnt of a teacher, "sample" for its text or "distribution" for
     its likeliest tokens' probabilities (Fu et al. 2023). With the latter,

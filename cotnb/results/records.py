@@ -222,8 +222,12 @@ def _versions() -> dict[str, str]:
 def _device() -> str:
     import torch  # here, as reading results needs no torch and starts faster without
 
-    name = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
-    return f"{name}, {usable_cores()} cores"
+    from cotnb.precision import multiplies_halves
+
+    gpu = torch.cuda.is_available()
+    name = torch.cuda.get_device_name() if gpu else "cpu"
+    halves = "" if multiplies_halves("cuda" if gpu else "cpu") else ", all in fp32"
+    return f"{name}, {usable_cores()} cores{halves}"
 
 
 def _read_record(path: Path) -> dict:

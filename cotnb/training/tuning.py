@@ -30,6 +30,7 @@ from cotnb.formats import Pair
 from cotnb.launching import processes_wanted, train_in_processes
 from cotnb.memory import keep_freed_memory
 from cotnb.paths import cache_folder
+from cotnb.precision import computed_in
 from cotnb.processes import (
     is_main,
     locked,
@@ -135,9 +136,10 @@ def tunings_asked() -> list[dict]:
 def tuning_history(student: Student) -> dict:
     """What was noted of a tuned student's training.
 
-    Keys: steps, seconds (since the last start), pairs, target_tokens, and losses, a
-    list of {"step", "epoch", "loss", "learning_rate"}; carried, of distribution
-    matching, with the fields of `matching.Carried`; processes, where several trained.
+    Keys: steps, seconds (since the last start), pairs, target_tokens, computed_in (bf16
+    or fp32), and losses, a list of {"step", "epoch", "loss", "learning_rate"}; carried,
+    of distribution matching, with the fields of `matching.Carried`; processes, where
+    several trained.
     For a student that `tune` gave: those of `tune_in_steps` have none of their own.
     """
     path = cache_folder() / "students" / student.fingerprint / DONE
@@ -183,6 +185,7 @@ def train_on_pairs(folder: Path, base: Student, pairs, recipe, kept: int) -> Non
     if kept > len(plan):
         raise UserError(f"{kept} checkpoints of a tuning of {len(plan)} steps")
     trainer = build_trainer(base, encoded, plan, recipe, work_folder(folder))
+    about["computed_in"] = "bf16" if trainer.bf16 else "fp32"
     if kept:
         steps = {round(len(plan) * (i + 1) / kept) for i in range(kept)}
         trainer.add_callback(_Keep(work_folder(folder) / FINISHED / KEPT, steps))
@@ -260,6 +263,7 @@ def build_trainer(
     set_seed(recipe.seed)
     keep_freed_memory()
     model = base.model
+    half = computed_in(recipe.precision, base.device) == "bf16"
     if not base.is_encoder_decoder:
         read_packed_rows(model)
     elif base.device.type == "cpu":
@@ -270,7 +274,7 @@ def build_trainer(
     _fuse_activations(model)
     if recipe.method == "lora":
         model = get_peft_model(model, _lora(base, recipe))
-        if recipe.precision == "bf16":
+        if half:
             _freeze_in_bf16(model)
     model.train()
     arguments = TrainingArguments(
@@ -301,7 +305,7 @@ def build_trainer(
         encoded=encoded,
         plan=plan,
         student=base,
-        bf16=recipe.precision == "bf16",
+        bf16=half,
         callbacks=[TrainingProgress()],
     )
     trainer.remove_callback(PrinterCallback)
