@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -204,16 +205,20 @@ def render(
     only: Only = None,
     p: Given = None,
     check: Annotated[bool, typer.Option(help="run, and keep nothing")] = False,
+    committed: Annotated[
+        bool, typer.Option(help="draw committed results alone, and run nothing else")
+    ] = False,
     notebooks: Notebooks = HOME / "notebooks",
 ) -> None:
     """Run the teaching notebooks, and their solutions, and keep the clean outputs.
 
     Outputs are kept of a notebook's own parameters alone: -p goes with --check.
+    --committed is for chapters whose committed runs have changed since.
     """
-    if p and not check:
+    if p and (committed or not check):
         raise UserError("-p: outputs are kept of a notebook's defaults; add --check")
     from cotnb.notebook_parameters import check as check_parameters
-    from cotnb.rendering import render_notebook
+    from cotnb.rendering import draw_committed, render_notebook, shows_committed
 
     home = notebooks.resolve()
     _numbered(home)
@@ -224,8 +229,14 @@ def render(
             raise UserError(f"{notebooks}: no notebook {name!r}; it has {there}")
     chosen = [x for x in paths if not only or x.stem.startswith(tuple(only))]
     given = {path: check_parameters(path, _given(p)) for path in chosen}
+    if committed:
+        chosen = [path for path in chosen if shows_committed(path)]
     for path in chosen:
-        _apart(path, lambda path=path: render_notebook(path, given[path], not check))
+        if committed:
+            work = partial(draw_committed, path, not check)
+        else:
+            work = partial(render_notebook, path, given[path], not check)
+        _apart(path, work)
         name = path.relative_to(home)
         print(f"{name} {'checked' if check else 'rendered'}", flush=True)
 

@@ -4,13 +4,16 @@ A notebook spends its first seconds importing torch and transformers. A long bat
 that once, in a server process that does nothing else, and forks kernels from it.
 """
 
+import atexit
 import contextlib
 import itertools
 import multiprocessing
+import multiprocessing.util  # its exit waits for children: ours, registered later, first
 import os
 import signal
 import tempfile
 import threading
+from functools import partial
 from pathlib import Path
 
 from ipykernel.kernelspec import get_kernel_dict
@@ -60,7 +63,11 @@ def ipc_kernels():
 
             post_start_kernel = _async_post_start_kernel
 
+        # whoever is stopped would else wait at its exit for what it forked
+        end = partial(kill, started)
+        atexit.register(end)
         yield BatchKernelManager, started
+        atexit.unregister(end)
 
 
 def _how_to_start() -> dict:

@@ -9,13 +9,22 @@ import torch
 from cotnb.errors import UserError
 from cotnb.formats import END_MARK, Pair, TeacherToken
 from cotnb.ladder import pretraining
+from cotnb.ladder.tokenizer import train_tokenizer, with_fewer_words
 from cotnb.paths import cache_folder
 from cotnb.rationales.local_teacher import LocalTeacher
 from cotnb.recipes import Recipe, recipe_hash
 from cotnb.students import load_student
 from cotnb.training import build_trainer, tune, tuning_history
+from cotnb.training.alignment import token_texts
 from cotnb.training.batching import encode_pairs
-from cotnb.training.matching import BROKEN, carry, soften, vocabulary
+from cotnb.training.matching import (
+    BROKEN,
+    carry,
+    shares_said_whole,
+    soft_target,
+    soften,
+    vocabulary,
+)
 
 PAIRS = [Pair(f"Q: {i}\nA:", f"The answer is {i % 3}.") for i in range(48)]
 QUICK = Recipe(
@@ -95,6 +104,74 @@ def test_the_teachers_own_token_is_the_students_at_that_place_however_it_is_writ
     target = [known["a"], known["_"], known["b"], student.tokenizer.eos_token_id]
     carried = carry(student.tokenizer, pair, target, True)
     assert carried[1] == pytest.approx({known["_"]: 0.5, known["+"]: 0.5})
+
+
+@pytest.fixture(scope="module")
+def two_tokenizers():
+    """The ladder's own, and one that spells most words, as the teacher's."""
+    words = train_tokenizer()
+    return words, with_fewer_words(words, 200)
+
+
+def read_by_teacher(tokenizer, target: str, doubts: dict[str, float], at: str) -> Pair:
+    """A target as a teacher's tokens, sure of all but the one after the text `at`."""
+    _, texts = token_texts(tokenizer, target)
+    told, before = [], ""
+    for text in texts:
+        told.append(token(text, *(doubts if before == at else {text: 1.0}).items()))
+        before += text
+    return Pair("Q:", target, (*told, token(END_MARK, (END_MARK, 1.0))))
+
+
+def test_a_token_that_begins_a_longer_one_of_the_students_says_less(two_tokenizers):
+    """The teacher's " The" is once the word, and twice the beginning of "There"."""
+    words, finer = two_tokenizers
+    target = "There are 3. There are 4. The end, Gwen."
+    pair = read_by_teacher(finer, f"x. {target}", {}, at="none")
+    assert [t.text for t in pair.taught][2:4] == [" The", "re"]
+    whole = shares_said_whole(words, [pair], encoder_decoder=True)
+    assert whole[" The"] == pytest.approx(1 / 3)
+    assert whole[" 3"] == whole["."] == whole[" are"] == 1
+    assert whole[" G"] == 0 and "w" not in whole
+
+
+def test_on_average_students_of_other_tokens_learn_the_teachers_distribution(
+    two_tokenizers,
+):
+    """Over what a teacher writes at one place, half of it words that it spells.
+
+    Renormalised it is the distribution. Dropped, a text that is carried over weighs
+    as little as what is carried of it, so that spelled words come out too likely.
+    """
+    words, finer = two_tokenizers
+    known = words.get_vocab()
+    begun = "5 + 4 = 9."
+    before = len(words(begun, add_special_tokens=False)["input_ids"])
+    goes_on = {" In the end 9": 3, " 9 + 1 = 10": 2, " There are 9": 4, " Then 9": 1}
+    told = {" In": 0.3, " 9": 0.2, " The": 0.5}
+    pairs = [
+        read_by_teacher(finer, begun + end, told, at=begun)
+        for end, often in goes_on.items()
+        for _ in range(often)
+    ]
+    whole = shares_said_whole(words, pairs, encoder_decoder=True)
+    learnt = {}
+    for mass in ("renormalised", "dropped"):
+        recipe = replace(QUICK, missing_mass=mass)
+        total = torch.zeros(len(words))
+        for pair in pairs:
+            target = words(pair.target)["input_ids"]
+            found = carry(words, pair, target, True, whole)
+            soft = soft_target(target, found, len(words), recipe)
+            held, value = soft.ids[before], soft.above[before]
+            total.index_add_(0, torch.as_tensor(held), torch.as_tensor(value))
+        learnt[mass] = total / total.sum()
+    held = {"ĠIn": 0.3, "Ġ9": 0.2, "ĠThere": 0.4, "ĠThen": 0.1}
+    for text, probability in held.items():
+        assert learnt["renormalised"][known[text]].item() == pytest.approx(probability)
+    # half of the texts, each carried by half
+    spelled = learnt["dropped"][known["ĠThere"]] + learnt["dropped"][known["ĠThen"]]
+    assert spelled.item() == pytest.approx(0.5 / 0.75)
 
 
 def test_a_vocabulary_says_its_tokens_with_their_spaces():

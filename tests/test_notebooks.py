@@ -1,6 +1,7 @@
 """Notebooks: their shape, their cleanliness, and `smoke` run end to end."""
 
 import json
+import os
 import re
 import statistics
 import subprocess
@@ -13,8 +14,16 @@ import pandas as pd
 import pytest
 
 from cotnb import plots
+from cotnb.committed_cells import shows_results, with_needed
 from cotnb.notebook_parameters import read_parameters
-from cotnb.rendering import machine_path, normalise
+from cotnb.rendering import (
+    SHOWN,
+    draw_committed,
+    machine_path,
+    normalise,
+    shows_committed,
+)
+from cotnb.results.committed import results_hash
 
 PROJECT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((PROJECT / "notebooks").glob("*.ipynb"))
@@ -94,6 +103,79 @@ def test_its_figures_are_pictures(path):
     figures += ["draw_insight", "committed_figure"]
     expected = sum(source.count(f"{name}(") for name in figures)
     assert drawn == expected - told.count(": no results yet. ")
+
+
+@every_notebook
+def test_what_it_shows_is_what_is_committed(path):
+    shown = read(path).metadata.get(SHOWN)
+    now = results_hash(path.stem) if shows_committed(path) else None
+    assert shown == now, "run: python -m cotnb render --committed"
+
+
+def notebook_of(*sources: str) -> nbformat.NotebookNode:
+    """Of cells: markdown where they begin with a #, else code."""
+    new = nbformat.v4
+    cells = [
+        (new.new_markdown_cell if s.startswith("#") else new.new_code_cell)(s)
+        for s in sources
+    ]
+    cells[0].metadata["tags"] = ["parameters"]
+    return new.new_notebook(cells=cells)
+
+
+def test_committed_results_are_drawn_without_what_they_do_not_need():
+    notebook = notebook_of(
+        "steps = 2  # of a tuning",
+        "import math\nimport random\n\nscores = expensive(steps)",
+        "plan = {}\nfor n in range(steps):\n    plan[n] = math.sqrt(n)",
+        "def labels(frame):\n    return [plan[n] for n in frame]",
+        "scores += more(scores)",
+        "## The committed results",
+        "frame = [0, 1]\nlabels(frame)",
+        "## What it means",
+        "late = scores",
+    )
+    numbers = shows_results(notebook)
+    assert numbers == [6]
+    needed = [c.source for c in with_needed(notebook, numbers).cells]
+    assert needed[0] == "steps = 2  # of a tuning"
+    assert needed[1] == "import math" and needed[4] == needed[8] == ""
+    assert needed[2:4] == [notebook.cells[2].source, notebook.cells[3].source]
+    assert needed[6] == "frame = [0, 1]\nlabels(frame)"
+
+
+def test_what_is_drawn_anew_takes_the_place_of_what_was_shown(tmp_path):
+    sources = ["n = 1  # of it", "print('dear')", "## The committed results", "print(n)"]
+    notebook = notebook_of(*sources, "## What it means")
+    for number, said in ((1, "dear"), (3, "old")):
+        output = nbformat.v4.new_output("stream", name="stdout", text=f"{said}\n")
+        notebook.cells[number].outputs = [output]
+    path = tmp_path / "04_some.ipynb"
+    nbformat.write(notebook, path)
+    draw_committed(path)
+    drawn = read(path)
+    assert [drawn.cells[n].outputs[0].text for n in (1, 3)] == ["dear\n", "1\n"]
+    assert drawn.metadata[SHOWN] == results_hash(path.stem)
+
+
+def test_a_stopped_render_ends_at_once_with_its_forked_kernel(tmp_path):
+    """Which would else go on with its cell, and be waited for."""
+    parameters = "n = 1  # of it"
+    busy = "import os, time\nopen('pid', 'w').write(str(os.getpid()))\ntime.sleep(300)"
+    nbformat.write(notebook_of(parameters, busy), tmp_path / "00_busy.ipynb")
+    code = (
+        "import cotnb.kernels, cotnb.cli; cotnb.kernels.STARTED_ANEW = 0; "
+        "cotnb.cli.main()"
+    )
+    command = [sys.executable, "-c", code, "render", "--notebooks", str(tmp_path)]
+    rendering = subprocess.Popen(command)
+    pid, waited = tmp_path / "pid", time.time() + 120
+    while not (pid.exists() and pid.read_text()) and time.time() < waited:
+        time.sleep(0.1)
+    rendering.terminate()
+    assert rendering.wait(timeout=60) == 130
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid.read_text()), 0)
 
 
 def test_render_takes_the_machine_out_of_a_notebook():

@@ -169,21 +169,24 @@ def test_claims_that_wait_are_counted_and_not_tabled(tmp_path):
     waiting = (claims["verdict"] == "not run").sum()
     assert f"Not run yet, in whole or in part: {waiting} claims" in text
     run = claims[claims["verdict"] != "not run"]
-    assert set(run["paper"]) & {"none"} == set()  # of this profile all are of papers
+    run = run[run["paper"] != "none"]
     counts = run["verdict"].value_counts()
     named = ", ".join(f"{counts.get(name, 0)} {name}" for name in VERDICTS)
-    assert f"Put to the test: {len(run)} claims of others: {named}.\n" in text
+    assert f"Put to the test: {len(run)} claims of papers: {named}; " in text
 
 
 def test_own_claims_are_counted_apart(tmp_path):
     shutil.copytree(RESULTS / "smol", tmp_path / "smol")
     path = tmp_path / "smol" / "claims.csv"
     claims = pd.read_csv(path)
-    run = claims["verdict"] != "not run"
-    claims.loc[claims[run].index[0], ["paper", "verdict"]] = ["none", "contradicted"]
+    run = claims[claims["verdict"] != "not run"].index
+    claims.loc[run, "paper"] = "ho2023"
+    claims.loc[run[0], ["paper", "verdict"]] = ["none", "contradicted"]
+    claims.loc[run[1], ["paper", "verdict"]] = ["rule_of_thumb", "reproduced"]
     claims.to_csv(path, index=False)
     text = generate_results(tmp_path).partition("### Figures")[0]
-    assert f"Put to the test: {run.sum() - 1} claims of others: " in text
+    assert f"Put to the test: {len(run) - 2} claims of papers: " in text
+    assert "; 1 rules of thumb: 1 reproduced, 0 contradicted, 0 incon" in text
     assert "; 1 claims of our own: 0 reproduced, 1 contradicted, 0 incon" in text
 
 

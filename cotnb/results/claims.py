@@ -17,6 +17,7 @@ from cotnb.formats import PROMPT_FORMATS
 from cotnb.statistics import bootstrap_sum
 
 NO_PAPER = "none"  # the paper of a claim that none has measured
+SAYING = "rule_of_thumb"  # in its place: a saying without a source
 VERDICTS = ("reproduced", "contradicted", "inconclusive")  # "not run" is none
 COLUMNS = (
     "claim",

@@ -4,6 +4,8 @@ While a profile has none yet, such as in the first runs of its grid, each is emp
 says so in a line; figures of an empty table say so too.
 """
 
+import hashlib
+
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -14,6 +16,7 @@ from cotnb.results.figures import draw_insight, papers_near, read_found, read_pa
 from cotnb.results.report import CLAIMS, profiles_with_results, read_claims, read_scores
 
 RESULTS = project_folder() / "results"
+SHOWS_ALL = "90_figures"
 
 
 def committed_scores(profile: str, notebook: str) -> pd.DataFrame:
@@ -51,6 +54,24 @@ def committed_figure(name: str) -> Figure | None:
     """A figure of notebook 90, of all published results; none while it has no data."""
     found = read_found(RESULTS, profiles_with_results(RESULTS))
     return draw_insight(name, found, claims.load_claims(CLAIMS))
+
+
+def results_hash(notebook: str) -> str:
+    """16 hex digits of the committed records and verdicts that a notebook shows.
+
+    notebook: the file's name without .ipynb; SHOWS_ALL shows those of all notebooks.
+    """
+    of_all = notebook == SHOWS_ALL
+    found = hashlib.sha256()
+    for profile in profiles_with_results(RESULTS):
+        records = (RESULTS / profile / "records").glob("*.json")
+        for path in sorted(records):
+            if of_all or path.name.startswith(f"{notebook}-"):
+                found.update(path.read_bytes())
+        verdicts = read_claims(RESULTS, profile)
+        verdicts = verdicts if of_all else _own(verdicts, notebook)
+        found.update(verdicts.to_csv(index=False).encode())
+    return found.hexdigest()[:16]
 
 
 def _own(table: pd.DataFrame, notebook: str) -> pd.DataFrame:

@@ -14,7 +14,14 @@ from cotnb.grid.profiles import published_profiles
 from cotnb.paths import project_folder
 from cotnb.plots import as_png, verdicts_by_profile
 from cotnb.results.claims import COLUMNS as CLAIM_COLUMNS
-from cotnb.results.claims import NO_PAPER, NO_TEXT, VERDICTS, in_points, load_claims
+from cotnb.results.claims import (
+    NO_PAPER,
+    NO_TEXT,
+    SAYING,
+    VERDICTS,
+    in_points,
+    load_claims,
+)
 from cotnb.results.figures import (
     Found,
     draw,
@@ -214,12 +221,13 @@ def _section(results: Path, profile: str) -> str:
 
 
 def _tally(run: pd.DataFrame) -> str:
-    """Verdicts counted, of what a paper or a saying claims and of what we do."""
-    own, told = run["paper"] == NO_PAPER, []
-    for whose, part in (("others", run[~own]), ("our own", run[own])):
-        counts = part["verdict"].value_counts()
+    """Verdicts counted, of what papers claim, of what is said and of what we claim."""
+    sources = {NO_PAPER: "claims of our own", SAYING: "rules of thumb"}
+    whose, told = run["paper"].map(sources).fillna("claims of papers"), []
+    for kind in ("claims of papers", *reversed(sources.values())):
+        counts = run[whose == kind]["verdict"].value_counts()
         named = ", ".join(f"{counts.get(name, 0)} {name}" for name in VERDICTS)
-        told += [f"{len(part)} claims of {whose}: {named}"] if len(part) else []
+        told += [f"{counts.sum()} {kind}: {named}"] if counts.sum() else []
     return f"Put to the test: {'; '.join(told) or 'none yet'}"
 
 

@@ -6,10 +6,12 @@ one of the teacher's says; elsewhere the student learns the text itself.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import dropwhile
+from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 from transformers import PreTrainedTokenizerBase
@@ -18,12 +20,13 @@ from cotnb.errors import UserError
 from cotnb.formats import END_MARK, Pair, TeacherToken
 from cotnb.recipes import Recipe
 from cotnb.students import Student
-from cotnb.training.alignment import align, token_texts
+from cotnb.training.alignment import Pairs, align, token_texts
 from cotnb.training.batching import Encoded, target_text
 from cotnb.training.divergence import Soft
 
 ANY_WORD = "a"  # what a token is read after, so that the space before it is not lost
 BROKEN = "\ufffd"  # how a token reads that is a part of a character
+NOTHING: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -54,9 +57,11 @@ def soften(
             "local teacher read the pairs (`LocalTeacher.teach`)"
         )
     size = student.model.get_output_embeddings().weight.shape[0]
+    tokenizer, kind = student.tokenizer, student.is_encoder_decoder
+    whole = shares_said_whole(tokenizer, pairs, kind)
     softened, masses = [], []
     for pair, row in zip(pairs, encoded, strict=True):
-        found = carry(student.tokenizer, pair, row.target, student.is_encoder_decoder)
+        found = carry(tokenizer, pair, row.target, kind, whole)
         masses += [sum(tokens.values()) for tokens in found if tokens]
         soft = soft_target(row.target, found, size, recipe)
         softened.append(replace(row, soft=soft))
@@ -69,30 +74,74 @@ def carry(
     pair: Pair,
     target: Sequence[int],
     encoder_decoder: bool,
+    whole: Mapping[str, float] = NOTHING,
 ) -> list[dict[int, float]]:
     """For each target token: the probabilities of the student's tokens, by id.
 
-    target: the pair's target as the student's token ids, its end mark last. Of a
-    teacher's likeliest tokens those are left out that the student has no token for.
-    Empty where no single token of the teacher's says the same.
+    target: the pair's target as the student's token ids, its end mark last. whole: as
+    `shares_said_whole` gives them. Of a teacher's likeliest tokens those are left out
+    that the student has no token for. Empty where no single token of the teacher's
+    says the same.
     """
     carried: list[dict[int, float]] = [{} for _ in target]
     if not pair.taught:
         return carried
+    own, both = vocabulary(tokenizer), _side_by_side(tokenizer, pair, encoder_decoder)
+    for i, number in enumerate(both.partner):
+        if number >= 0:
+            place, told = both.before + i, both.taught[number]
+            carried[place] = _by_id(told, target[place], own, i == 0, whole)
+    ending = pair.taught[-1]._replace(text=END_MARK)
+    carried[-1] = _by_id(ending, target[-1], own, False, whole)
+    return carried
+
+
+def shares_said_whole(
+    tokenizer: PreTrainedTokenizerBase, pairs: Sequence[Pair], encoder_decoder: bool
+) -> dict[str, float]:
+    """Of what a teacher wrote: how often a token said all that the student's says.
+
+    Values: by the token's text, 0 to 1; the rest of the time it only began a longer
+    token of the student's, as " G" begins " Gwen". So much of its probability is the
+    same token's of the student; that of the words it begins is nobody's. A token that
+    did neither is left out.
+    """
+    counts: dict[str, list[int]] = {}
+    for pair in pairs:
+        both = _side_by_side(tokenizer, pair, encoder_decoder)
+        first: dict[int, int] = {}
+        for source, i in both.pairs:
+            first.setdefault(i, source)
+        for i, number in enumerate(both.partner):
+            text = both.taught[first[i]].text
+            if number >= 0 or both.said[i].startswith(text):
+                counts.setdefault(text, [0, 0])[number >= 0] += 1
+    return {text: whole / (begun + whole) for text, (begun, whole) in counts.items()}
+
+
+class _Both(NamedTuple):
+    """A target's tokens: a teacher's, a student's, and which belong together.
+
+    before: how many of the student's say nothing, and stand before these.
+    """
+
+    taught: list[TeacherToken]
+    said: list[str]
+    before: int
+    pairs: Pairs
+    partner: Sequence[int]
+
+
+def _side_by_side(tokenizer, pair: Pair, encoder_decoder: bool) -> _Both:
     texts = _said(tokenizer, pair.target, encoder_decoder)
-    own = vocabulary(tokenizer)
-    *taught, ending = pair.taught
     # a space before the target may be a token of its own, which says nothing of it
-    taught = list(dropwhile(lambda token: not token.text, taught))
+    taught = list(dropwhile(lambda token: not token.text, pair.taught[:-1]))
     said = list(dropwhile(lambda text: not text, texts))
     before = len(texts) - len(said)
-    partner = align([t.text for t in taught], said).partner if said and taught else []
-    for i, number in enumerate(partner):
-        if number >= 0:
-            place = before + i
-            carried[place] = _by_id(taught[number], target[place], own, i == 0)
-    carried[-1] = _by_id(ending._replace(text=END_MARK), target[-1], own, False)
-    return carried
+    if not (said and taught):
+        return _Both(taught, said, before, [], [])
+    found = align([token.text for token in taught], said)
+    return _Both(taught, said, before, found.pairs, found.partner.tolist())
 
 
 def soft_target(
@@ -213,7 +262,11 @@ def _said(
 
 
 def _by_id(
-    token: TeacherToken, label: int, own: Vocabulary, begins: bool
+    token: TeacherToken,
+    label: int,
+    own: Vocabulary,
+    begins: bool,
+    whole: Mapping[str, float],
 ) -> dict[int, float]:
     """Probabilities by the student's ids; `label` says what the teacher's token says.
 
@@ -225,6 +278,7 @@ def _by_id(
     for text, value in token.likeliest:
         said = space + text.lstrip(" ") if begins else text
         number = label if text == token.text else own.ids.get(said)
-        if number is not None and (probability := math.exp(value)) > 0:
+        probability = math.exp(value) * whole.get(text, 1.0)
+        if number is not None and probability > 0:
             found[number] = found.get(number, 0.0) + probability
     return found
