@@ -14,6 +14,7 @@ NUMBER = re.compile(
     r"(?:\s?/\s?(?P<denominator>\d+)(?![\d.]*\d*/))?"
     r"(?![\d]|,\d{3}|\.\d|[A-Za-z]\d)"
 )
+NAMED_LETTER = re.compile(r"\s*(?:option\s+|choice\s+)?([B-HJ-Z])\b(?!['\u2019])")
 LONGEST_NUMBER = 500  # characters; longer ones are a text that has run wild
 LABELS = {
     "yes_no": ("yes", "no"),
@@ -120,6 +121,9 @@ def _choices(text: str, after_mark: bool) -> list[str]:
     start = re.match(bare, text)
     if start and after_mark:  # "is B. (A) is too early" says B
         return [start[1]]
+    # and so does "is B because (A) is too early"; A and I may be words
+    if after_mark and (goes_on := NAMED_LETTER.match(text)):
+        return [goes_on[1]]
     bracketed = re.findall(r"\(\s?([A-Za-z])\s?\)", text)
     if bracketed:
         return [letter.upper() for letter in bracketed]

@@ -45,6 +45,7 @@ def main() -> None:
     except OSError as error:  # a file in place of a folder, for one
         code = _refuse(f"{error.filename or 'the disk'}: {error.strerror or error}")
     if code == STOPPED:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough
         print("cotnb: stopped; the same command goes on from here", file=sys.stderr)
     sys.exit(code)
 

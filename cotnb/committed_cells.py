@@ -62,5 +62,7 @@ def _names(statement: ast.stmt) -> tuple[set[str], set[str]]:
         elif isinstance(node, ast.AugAssign | ast.Subscript):  # x += y, x[y] = z
             part = node.target if isinstance(node, ast.AugAssign) else node
             if not isinstance(part.ctx, ast.Load):
-                changed |= {n.id for n in ast.walk(part) if isinstance(n, ast.Name)}
+                while not isinstance(part, ast.Name):
+                    part = part.value
+                changed.add(part.id)
     return bound | changed, (read - bound) | changed

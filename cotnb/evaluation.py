@@ -12,6 +12,7 @@ import torch
 
 from cotnb.answers import extract_answer, is_correct
 from cotnb.attention.decoding import decode_fast
+from cotnb.attention.families import refuse_other_memories
 from cotnb.decoding import NOT_WRITTEN, decode
 from cotnb.errors import UserError
 from cotnb.files import write_whole
@@ -157,6 +158,8 @@ def generate(
     texts are sampled, each prompt with random numbers of its own, so that batches do
     not matter; with a seed a prompt, neither does what else is asked.
     """
+    if not student.is_encoder_decoder:
+        refuse_other_memories(student.model)
     encoded = [
         encode_prompt(student.tokenizer, prompt, student.is_encoder_decoder)
         for prompt in prompts
@@ -288,7 +291,7 @@ def _judge(example: Example, text: str, new_tokens: int) -> Prediction:
 
 
 def _cached_texts(student, prompts, asking: Asking) -> list[tuple[str, int]]:
-    precision = asking.precision_for(student)
+    precision = computed_in(asking.precision_for(student), student.device)
     named = {
         "version": EVALUATION_VERSION,
         "student": student.fingerprint,

@@ -8,7 +8,7 @@ import atexit
 import contextlib
 import itertools
 import multiprocessing
-import multiprocessing.util  # its exit waits for children: ours, registered later, first
+import multiprocessing.util  # its exit waits for children; ours, set later, is first
 import os
 import signal
 import tempfile

@@ -10,6 +10,7 @@ from cotnb.errors import UserError
 from cotnb.formats import Pair
 
 TRAINING_VERSION = 3  # raised when a change of code changes what a recipe trains to
+CARRYING_VERSION = 2  # the same, of what is carried from a teacher to a student
 METHODS = ("full", "lora")
 PRECISIONS = ("fp32", "bf16")
 MATCHINGS = ("sample", "distribution")
@@ -89,6 +90,8 @@ def recipe_hash(fingerprint: str, pairs: Sequence[Pair], recipe: Recipe) -> str:
     if recipe.method != "lora":
         del settings["lora_rank"]
     whole = recipe.matching == "distribution"
+    if whole:
+        settings["carrying"] = CARRYING_VERSION
     named = {
         "version": TRAINING_VERSION,
         "student": fingerprint,

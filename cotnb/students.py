@@ -49,8 +49,8 @@ class Student:
     """A model with its tokenizer.
 
     name: as shown in tables. fingerprint: 16 hex digits that change when the weights
-    do, and the tokenizer of a student that is not of this package; part of every
-    recipe.
+    do, and the settings and the tokenizer of a student that is not of this package;
+    part of every recipe.
     """
 
     name: str
@@ -114,7 +114,8 @@ def open_student(folder: str | Path, name: str, fingerprint: str = "") -> Studen
         )
         model = family.from_pretrained(folder, dtype=torch.float32)
         tokenizer = AutoTokenizer.from_pretrained(folder)
-    except (OSError, ValueError, SafetensorError) as error:
+    # a RuntimeError where the weights are not of the config's shapes
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         reason = (str(error).splitlines() or ["unknown"])[0]
         known = ", ".join((SMOLLM2, *TOY_STUDENTS, *LADDER))
         raise UserError(
@@ -164,11 +165,16 @@ def _fingerprint(model: PreTrainedModel) -> str:
 
 
 def _with_tokenizer(student: Student) -> str:
-    """A fingerprint of the weights and of how texts become tokens."""
+    """A fingerprint of the weights, their settings and how texts become tokens."""
     own = student.tokenizer
     how = own.backend_tokenizer.to_str() if own.is_fast else sorted(own.get_vocab())
     special = sorted(map(str, own.special_tokens_map.items()))
-    told = json.dumps([student.fingerprint, how, special])
+    settings = student.model.config.to_diff_dict()
+    for name in ("_name_or_path", "transformers_version", "dtype"):
+        settings.pop(name, None)  # which change nothing of what it writes
+    told = json.dumps(
+        [student.fingerprint, how, special, settings], sort_keys=True, default=str
+    )
     return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 

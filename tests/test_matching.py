@@ -113,6 +113,9 @@ def two_tokenizers():
     return words, with_fewer_words(words, 200)
 
 
+SAID = ("Ġ3", "ĠThe", "ĠThere", "ĠGwen")
+
+
 def read_by_teacher(tokenizer, target: str, doubts: dict[str, float], at: str) -> Pair:
     """A target as a teacher's tokens, sure of all but the one after the text `at`."""
     _, texts = token_texts(tokenizer, target)
@@ -133,6 +136,12 @@ def test_a_token_that_begins_a_longer_one_of_the_students_says_less(two_tokenize
     assert whole[" The"] == pytest.approx(1 / 3)
     assert whole[" 3"] == whole["."] == whole[" are"] == 1
     assert whole[" G"] == 0 and "w" not in whole
+    target = words(pair.target)["input_ids"]
+    found = carry(words, pair, target, True, whole)
+    known = [words.convert_ids_to_tokens(i) for i in target]
+    assert all(
+        bool(c) == (t == "Ġ3") for c, t in zip(found, known, strict=True) if t in SAID
+    )
 
 
 def test_on_average_students_of_other_tokens_learn_the_teachers_distribution(

@@ -94,6 +94,16 @@ def test_the_fingerprint_of_ones_own_student_follows_its_tokenizer(tmp_path):
     assert load_student(str(folder)).fingerprint != before
 
 
+def test_the_fingerprint_of_ones_own_student_follows_its_settings(tmp_path):
+    """Which change what it writes, with the same weights."""
+    folder = toy_folder(tmp_path)
+    before = load_student(str(folder)).fingerprint
+    settings = json.loads((folder / "config.json").read_text())
+    settings["layer_norm_epsilon"] = settings["rms_norm_eps"] = 1e-2
+    (folder / "config.json").write_text(json.dumps(settings))
+    assert load_student(str(folder)).fingerprint != before
+
+
 def test_weights_that_were_cut_short_are_told_in_a_line(tmp_path):
     folder = toy_folder(tmp_path)
     weights = folder / "model.safetensors"

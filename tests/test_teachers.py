@@ -152,6 +152,18 @@ def test_a_reply_is_a_rationale_an_answer_and_what_it_cost(endpoint, tmp_path, c
             assert sum(server.paid.values()) == 10 + 2 * paid
 
 
+def test_a_reply_is_judged_by_the_answer_as_it_is_now(endpoint, tmp_path):
+    """And not paid for again where the user has mended a wrong one since."""
+    server, path = endpoint(), tmp_path / "r.jsonl"
+    [one] = wanted(1)
+    said = str(len(one.asked.prompt))
+    for answer in (said, "no such", said):
+        asked = [Wanted(replace(one.example, answer=answer), one.asked)]
+        [got] = collect(EndpointTeacher("m"), asked, path, SAMPLING, "plain")
+        assert (got.answer, got.correct) == (answer, answer == said)
+    assert sum(server.paid.values()) == 1
+
+
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_an_endpoint_that_recovers_is_asked_again(endpoint, tmp_path, status):
     server = endpoint(statuses=lambda count: status if count <= 3 else 200)
@@ -449,6 +461,10 @@ def test_without_its_hint_a_recipe_is_the_same_and_is_asked_anew(tmp_path):
         ("2 + 3 = 5. The answer is 5.", "2 + 3 = 5.", "5"),
         ("2 + 3 = 5. So the answer is 5.", "2 + 3 = 5.", "5"),
         ("2 + 3 = 5.\nTherefore, the final answer is: 5", "2 + 3 = 5.", "5"),
+        ("2 + 3 = 5.\n\n**Answer:** 5", "2 + 3 = 5.", "5"),
+        ("2 + 3 = 5.\n### Final Answer: 5", "2 + 3 = 5.", "5"),
+        ("2 + 3 = 5. Therefore, the correct answer is 5.", "2 + 3 = 5.", "5"),
+        ("2 + 3 = 5. So our answer is 5.", "2 + 3 = 5.", "5"),
         ("2 + 3 = 5", "2 + 3 = 5", "5"),
         (
             "2 + 3 = 5. The answer is 5.\n\nQ: 1?\nA: The answer is 1.",

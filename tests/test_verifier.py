@@ -197,6 +197,11 @@ def test_a_number_that_has_run_wild_is_no_number():
     assert [equation.text for equation in find_equations(texts)] == ["2 + 3 = 5"]
 
 
+@pytest.mark.parametrize("run_on", ["1" * 320 + ".5", "1" * 400 + "%"])
+def test_a_fraction_that_has_run_wild_is_told_whole(run_on):
+    verify(APPLES, f"{run_on} + 1 = 2. The answer is 10.")
+
+
 def test_words_and_percents_of_the_question_count_as_given():
     question = Example(
         task="gsm8k",

@@ -590,10 +590,28 @@ def test_old_predictions_do_not_stay_beside_a_new_report(place):
 def test_questions_that_are_too_long_are_counted_once(place):
     _, found, _ = place
     student = load_student("toy-t5")
-    pairs = training_pairs(found.split.train, found.taught.solved, "cot", 0)
-    long = replace(pairs["cot"][0], prompt="word " * 200)
-    fits = fitting(student, {**pairs, "cot": [long, *pairs["cot"][1:]]}, 512)
-    assert fits.too_long == 1 and len(fits.pairs["cot"]) == len(pairs["cot"]) - 1
+    solved = found.taught.solved
+    [first, why] = solved[0]
+    long = replace(first, question="word " * 200)
+    assert long.id != first.id
+    asked = [*solved, (long, why), (long, why)]
+    fits = fitting(student, found.split.train, asked, "cot", 512, seed=0)
+    assert fits.too_long == 1 and len(fits.pairs["cot"]) == len(solved)
+    direct = fitting(student, [first, long], [], "answer_only", 512, seed=0)
+    assert direct.too_long == 1 and len(direct.pairs["answer_only"]) == 1
+
+
+def test_rationales_that_are_too_long_leave_both_tunings_as_many_steps(place):
+    _, found, _ = place
+    student = load_student("toy-t5")
+    solved = [
+        (e, "word " * (200 if i % 2 else 2)) for i, e in enumerate(found.split.train)
+    ]
+    fits = fitting(student, found.split.train, solved, "cot", 512, seed=0)
+    assert fits.too_long == len(solved) // 2
+    assert len(fits.pairs["cot"]) == len(fits.pairs["answer_only"])
+    with pytest.raises(UserError, match="every question or rationale has 512 tokens"):
+        fitting(student, found.split.train, solved[1::2], "cot", 512, seed=0)
 
 
 def test_steps_have_room_where_only_answers_were_taught(place):

@@ -15,11 +15,13 @@ WRITTEN_OUT = 512  # tokens of a prompt up to which its attention is written out
 def decode_fast(model: PreTrainedModel) -> None:
     """Have a model attend as `decoding_attention` does, or on a GPU as `never_wait` has
 
-    it, where it can; an encoder-decoder on a CPU stays as it is.
+    it, where it can; an encoder-decoder on a CPU stays as it is, and so does a family
+    that SDPA, which longer prompts are left to, cannot serve.
     """
+    able = model._supports_attention_backend and model._supports_sdpa
     if model.device.type != "cpu":
         never_wait(model)
-    elif model._supports_attention_backend and not model.config.is_encoder_decoder:
+    elif able and not model.config.is_encoder_decoder:
         model.set_attn_implementation(NAME)
 
 

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from transformers import AttentionInterface, PreTrainedModel
 
+from cotnb.attention.families import refuse_other_memories
 from cotnb.errors import UserError
 
 NAME = "cotnb_packed"
@@ -21,6 +22,7 @@ def read_packed_rows(model: PreTrainedModel) -> None:
 
     Raises UserError where the model's family has an attention of its own.
     """
+    refuse_other_memories(model)
     window = getattr(model.config, "sliding_window", None)
     if not model._supports_attention_backend or window:
         raise UserError(

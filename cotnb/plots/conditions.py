@@ -172,13 +172,19 @@ def _draw_papers(axes: Axes, letters: pd.DataFrame | None, task: str, rows) -> N
 
 
 def _caption(pooled: pd.DataFrame, letters: pd.DataFrame | None) -> str:
-    seeds = span(pooled["seeds"]) + (
-        " seed" if pooled["seeds"].max() == 1 else " seeds"
-    )
+    students = ", ".join(pooled["student"].unique())
+    seeds = span(pooled["seeds"])
+    if pooled["seeds"].max() == 1:
+        told = (
+            "1 seed, after the last step. Whisker: 95% interval, questions resampled."
+        )
+    else:
+        told = (
+            f"{seeds} seeds, after the last step. Bar: mean over seeds. Whisker: 95% "
+            "interval, seeds and questions resampled. White mark: one seed."
+        )
     lines = [
-        f"{', '.join(pooled['student'].unique())}, {seeds}, after the last step. Bar: "
-        "mean over seeds. Whisker: 95% interval, seeds and questions resampled. White "
-        "mark: one seed. n: questions.",
+        f"{students}, {told} n: questions.",
         papers_caption(letters),
     ]
     return "\n".join(fill(line, 135) for line in lines if line)

@@ -316,8 +316,10 @@ def _caption(pooled: pd.DataFrame, letters: pd.DataFrame) -> str:
     seeds = span(pooled["seeds"])
     only = STYLE[pooled["condition"].iloc[0]].label
     what = f"All: {only}. " if pooled["condition"].nunique() == 1 else ""
+    alone = pooled["seeds"].max() == 1
+    point = "one seed" if alone else f"mean over seeds ({seeds})"
     text = (
-        f"{what}Point: mean over seeds ({seeds}). Whisker: 95% interval, seeds and "
+        f"{what}Point: {point}. Whisker: 95% interval, {'' if alone else 'seeds and '}"
         f"questions resampled. n: {span(pooled['n'])} questions per point."
     )
     told = [text]

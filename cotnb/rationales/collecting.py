@@ -8,6 +8,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from cotnb.answers import canonical, is_correct
 from cotnb.errors import UserError
 from cotnb.progress import Progress
 from cotnb.rationales.record import Rationale, read_reply, read_row
@@ -52,7 +53,15 @@ def collect(
         new = _ask(teacher, list(missing.values()), path, sampling, style)
         kept |= {_key(r): r for r in new}
     print(_cost(teacher, new, before, prices))
-    return [kept[key] for key in keys]
+    pairs = zip(keys, wanted, strict=True)
+    return [_judged(kept[key], one.example) for key, one in pairs]
+
+
+def _judged(kept: Rationale, example: Example) -> Rationale:
+    """A reply by the example's answer as it is now: it may have been mended since."""
+    said = canonical(kept.prediction, example.answer_type)
+    right = is_correct(said, example.answer, example.answer_type)
+    return replace(kept, answer=example.answer, correct=right)
 
 
 def _ask(

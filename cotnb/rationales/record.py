@@ -13,7 +13,9 @@ from cotnb.tasks.example import Example
 
 NEEDED = ("question", "rationale", "prediction", "answer", "teacher", "style")
 _LEADS_IN = re.compile(
-    r"(?:so|thus|hence|therefore)?,?\s*(?:the)?\s*(?:final)?\s*$", re.I
+    r"[\s*_#]*(?:so|thus|hence|therefore)?,?\s*(?:the|my|our|his|her)?"
+    r"\s*(?:final|correct|right)?[\s*_#]*$",
+    re.I,
 )
 
 

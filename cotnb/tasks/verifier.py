@@ -393,4 +393,7 @@ def _text(tokens: list) -> str:
 
 
 def _plain(number: Fraction) -> str:
-    return str(number) if number.denominator == 1 else f"{float(number):g}"
+    try:
+        return str(number) if number.denominator == 1 else f"{float(number):g}"
+    except OverflowError:  # of hundreds of digits, as a student may run on
+        return str(number)

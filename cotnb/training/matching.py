@@ -26,6 +26,7 @@ from cotnb.training.divergence import Soft
 
 ANY_WORD = "a"  # what a token is read after, so that the space before it is not lost
 BROKEN = "\ufffd"  # how a token reads that is a part of a character
+SURE = 0.99  # of the times that a token is written it is the whole of the student's
 NOTHING: Mapping[str, float] = MappingProxyType({})
 
 
@@ -80,15 +81,15 @@ def carry(
 
     target: the pair's target as the student's token ids, its end mark last. whole: as
     `shares_said_whole` gives them. Of a teacher's likeliest tokens those are left out
-    that the student has no token for. Empty where no single token of the teacher's
-    says the same.
+    that the student has no token for, or that may be the beginning of another. Empty
+    where no single token of the teacher's says the same, and that alone.
     """
     carried: list[dict[int, float]] = [{} for _ in target]
     if not pair.taught:
         return carried
     own, both = vocabulary(tokenizer), _side_by_side(tokenizer, pair, encoder_decoder)
     for i, number in enumerate(both.partner):
-        if number >= 0:
+        if number >= 0 and says_all(both.taught[number].text, whole):
             place, told = both.before + i, both.taught[number]
             carried[place] = _by_id(told, target[place], own, i == 0, whole)
     ending = pair.taught[-1]._replace(text=END_MARK)
@@ -102,9 +103,10 @@ def shares_said_whole(
     """Of what a teacher wrote: how often a token said all that the student's says.
 
     Values: by the token's text, 0 to 1; the rest of the time it only began a longer
-    token of the student's, as " G" begins " Gwen". So much of its probability is the
-    same token's of the student; that of the words it begins is nobody's. A token that
-    did neither is left out.
+    token of the student's, as " The" begins " Then". What a teacher holds of " The" is
+    then held of both, and a student that took it for its own " The" would end a chain
+    with "The answer is" wherever it should go on with "Then". A token that did neither
+    is left out.
     """
     counts: dict[str, list[int]] = {}
     for pair in pairs:
@@ -114,9 +116,18 @@ def shares_said_whole(
             first.setdefault(i, source)
         for i, number in enumerate(both.partner):
             text = both.taught[first[i]].text
-            if number >= 0 or both.said[i].startswith(text):
+            says = both.said[i]
+            if number >= 0 or (text and text != says and says.startswith(text)):
                 counts.setdefault(text, [0, 0])[number >= 0] += 1
     return {text: whole / (begun + whole) for text, (begun, whole) in counts.items()}
+
+
+def says_all(text: str, whole: Mapping[str, float]) -> bool:
+    """Whether a teacher's token of that text can be taken for the student's.
+
+    One that was never seen says what it says.
+    """
+    return whole.get(text, 1.0) >= SURE
 
 
 class _Both(NamedTuple):
@@ -278,7 +289,7 @@ def _by_id(
     for text, value in token.likeliest:
         said = space + text.lstrip(" ") if begins else text
         number = label if text == token.text else own.ids.get(said)
-        probability = math.exp(value) * whole.get(text, 1.0)
-        if number is not None and probability > 0:
+        probability = math.exp(value)
+        if number is not None and probability > 0 and says_all(text, whole):
             found[number] = found.get(number, 0.0) + probability
     return found

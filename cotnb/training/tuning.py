@@ -105,7 +105,8 @@ def _tuned_folder(
     if not pairs:
         raise UserError("no pairs to tune on: did a filter drop every rationale?")
     base = _fresh(student)
-    name = recipe_hash(base.fingerprint, pairs, recipe)
+    computed = computed_in(recipe.precision, base.device)
+    name = recipe_hash(base.fingerprint, pairs, replace(recipe, precision=computed))
     folder = cache_folder() / "students" / (f"{name}-kept{kept}" if kept else name)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with locked(Path(f"{folder}.lock")):

@@ -178,33 +178,35 @@ def with_general(
 
 
 def fitting(
-    student: Student, pairs: Mapping[str, Sequence[Pair]], max_length: int
+    student: Student,
+    train: Sequence[Example],
+    solved: Sequence[tuple[Example, str]],
+    teach: str,
+    max_length: int,
+    seed: int,
 ) -> Fitting:
-    """The pairs that are not too long to be tuned on.
+    """`training_pairs` of what is not too long to be tuned on, as many of each tuning.
 
-    pairs: by condition. max_length: as `Recipe` has it. Raises UserError where none is
-    left of a condition.
+    max_length: as `Recipe` has it. Raises UserError where nothing is left.
     """
-    kept, longest, long_ones = {}, 0, []
-    for condition, own in pairs.items():
-        read = _lengths(student, [pair.prompt for pair in own])
-        written = _lengths(student, [pair.target for pair in own])
-        fits = [
-            (pair, target)
-            for pair, prompt, target in zip(own, read, written, strict=True)
-            if max(prompt, target) + 2 < max_length  # with an end mark each
-        ]
-        if not fits:
-            raise UserError(
-                f"every question or rationale has {max_length} tokens or more of "
-                f"{student.name}'s: shorten them"
-            )
-        kept[condition] = [pair for pair, _ in fits]
-        long_ones.append(
-            len({p.prompt for p in own} - {p.prompt for p in kept[condition]})
+    asked = list(solved) if teach == "cot" else [(example, "") for example in train]
+    ways = ["zero_shot_cot", DIRECT] if teach == "cot" else [DIRECT]
+    lengths = [_longer_sides(student, build_pairs(asked, way)) for way in ways]
+    fits = [
+        one
+        for one, both in zip(asked, zip(*lengths, strict=True), strict=True)
+        if max(both) + 2 < max_length  # with an end mark each
+    ]
+    if not fits:
+        raise UserError(
+            f"every question or rationale has {max_length} tokens or more of "
+            f"{student.name}'s: shorten them"
         )
-        longest = max(longest, *(target for _, target in fits))
-    return Fitting(kept, max(long_ones), longest)
+    left = {example.id: example for example, _ in fits}
+    pairs = training_pairs(list(left.values()), fits, teach, seed)
+    targets = [pair.target for own in pairs.values() for pair in own]
+    lost = {example.id for example, _ in asked} - set(left)
+    return Fitting(pairs, len(lost), max(_lengths(student, targets)))
 
 
 def too_long(questions: int) -> str:
@@ -337,6 +339,13 @@ def _contrast(name: str, one: Score, other: Score) -> Contrast:
         high = min(100.0, 300 / len(a))
         low = -high
     return Contrast(name, points, low, high, gained, lost, len(a))
+
+
+def _longer_sides(student: Student, pairs: Sequence[Pair]) -> list[int]:
+    """Tokens of each pair's prompt or of its target, whichever has more."""
+    read = _lengths(student, [pair.prompt for pair in pairs])
+    written = _lengths(student, [pair.target for pair in pairs])
+    return [max(both) for both in zip(read, written, strict=True)]
 
 
 def _lengths(student: Student, texts: list[str]) -> list[int]:

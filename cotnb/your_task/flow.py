@@ -20,7 +20,6 @@ from cotnb.your_task.comparing import (
     examine,
     fitting,
     too_long,
-    training_pairs,
     with_general,
 )
 from cotnb.your_task.exporting import PREDICTIONS, claim_folder, export_student
@@ -59,16 +58,16 @@ def tune_your_task(
     tell([f"{r['setting']} {r['value']}: {r['reason']}" for r in plan.table()], say)
 
     recipe = plan.recipe(wishes.precision, wishes.seed)
-    own_pairs = training_pairs(split.train, taught.solved, plan.teach, wishes.seed)
+    what = (split.train, taught.solved, plan.teach)
+    fits = fitting(untuned, *what, recipe.max_length, wishes.seed)
     replayed = (plan.replayed, wishes.replayed_task, wishes.seed)
-    pairs = with_general(own_pairs, *replayed)
-    fits = fitting(untuned, pairs, recipe.max_length)
+    pairs = with_general(fits.pairs, *replayed)
     if fits.too_long:
         say(too_long(fits.too_long))
     told = (general, wishes.demonstrations, wishes.seed)
     exam = build_exam(split, taught.solved, fits.longest, *told)
     examined = [examine(untuned, BEFORE, exam)]
-    for condition, own in fits.pairs.items():
+    for condition, own in pairs.items():
         tuned = tune(wishes.student, own, recipe)
         history = tuning_history(tuned)
         examined.append(examine(tuned, condition, exam, history["steps"]))
