@@ -36,7 +36,7 @@ def recipe_yields(
             covered = max(1, round(row.covered * row.questions))
             axes.annotate(
                 f"{100 * row.covered:.0f}% of questions,\n"
-                f"{row.tokens_written / covered:,.0f} written each",
+                f"{row.tokens_written / covered:,.0f} tokens\nwritten each",
                 (101, y),
                 va="center",
                 fontsize=8,
