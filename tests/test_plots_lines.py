@@ -240,7 +240,7 @@ def test_bars_of_yields_add_up_and_tell_what_is_covered():
         "wrong answer: dropped": pytest.approx([50, 50]),
     }
     texts = [text.get_text() for text in axes.texts]
-    assert "80% of questions,\n250 tokens each" in texts
+    assert "80% of questions,\n250 tokens\nwritten each" in texts
 
 
 def test_a_pretrainings_curve_has_a_line_for_all_that_is_asked():
