@@ -21,8 +21,8 @@ run: install ## the insights at one seed and two sizes, 12 minutes on 2 cores
 	$(COTNB) aggregate --profile quick
 	$(COTNB) verdicts --profile quick
 
-test: install ## every test
-	$(VENV)/bin/python -m pytest
+test: install ## every test, on all cores
+	$(VENV)/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 lint: install ## what the tests ask of the style
 	$(VENV)/bin/ruff format --check . && $(VENV)/bin/ruff check .

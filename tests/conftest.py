@@ -6,10 +6,19 @@ import signal
 import pytest
 from tiny_grid import BODY, PARAMETERS, PROFILE, RECORD, write_notebook
 
+from cotnb.cores import share_cores, usable_cores
+
+MOST = 8  # workers side by side: what each of them makes in its cache is made once more
 os.environ["COTNB_BATCH"] = "1"  # no progress bars
+if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
+    share_cores(usable_cores(), int(workers))
 os.environ["HF_HUB_OFFLINE"] = "1"  # a test never waits for the hub
 # a shell's background jobs ignore Ctrl-C, and so would all that tests start from one
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    return min(usable_cores(), MOST)
 
 
 @pytest.fixture(scope="session", autouse=True)
