@@ -21,8 +21,9 @@ run: install ## the insights at one seed and two sizes, 12 minutes on 2 cores
 	$(COTNB) aggregate --profile quick
 	$(COTNB) verdicts --profile quick
 
-test: install ## every test, on all cores
-	$(VENV)/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+test: install ## every test: on all cores, but for those that measure time
+	$(VENV)/bin/python -m pytest -m "not alone" -n auto --dist loadfile --no-loadscope-reorder
+	$(VENV)/bin/python -m pytest -m alone
 
 lint: install ## what the tests ask of the style
 	$(VENV)/bin/ruff format --check . && $(VENV)/bin/ruff check .

@@ -167,6 +167,7 @@ def test_no_text_is_aligned_worse_than_by_the_recurrence(texts, request):
     assert ours == 0 < theirs
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("texts", ["micro_world", "real"])
 def test_it_is_many_times_faster_than_the_recurrence_in_plain_loops(texts, request):
     tokenized = request.getfixturevalue(texts)

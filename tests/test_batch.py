@@ -275,6 +275,7 @@ def test_a_dry_run_starts_nothing(place):
     assert not started(place)
 
 
+@pytest.mark.alone
 def test_a_finished_grid_of_500_is_answered_at_once(place):
     names = cotnb(place, "run", "--seeds", "0-499", "--dry-run").stdout.split()[2::3]
     folder = place / "results" / "smoke" / "records"

@@ -223,16 +223,19 @@ def smoke(tmp_path_factory):
     return place, seconds
 
 
+@pytest.mark.alone
 def test_smoke_takes_less_than_90_seconds(smoke):
     assert smoke[1] < 90
 
 
+@pytest.mark.alone
 def test_runs_say_what_they_trained_and_what_they_read(smoke):
     told = (smoke[0] / "aggregate.txt").read_text()
     [line] = [line for line in told.splitlines() if line.startswith("tunings: ")]
     assert re.fullmatch(r"tunings: 3 asked for, [0-3] trained; the cache .* h", line)
 
 
+@pytest.mark.alone
 def test_smoke_makes_records_tables_and_figures(smoke):
     results = smoke[0] / "results" / "smoke"
     records = [json.loads(path.read_text()) for path in results.glob("records/*.json")]
@@ -245,6 +248,7 @@ def test_smoke_makes_records_tables_and_figures(smoke):
     assert len(list(results.glob("figures/*.png"))) >= 2
 
 
+@pytest.mark.alone
 def test_smoke_scores_agree_with_its_predictions(smoke):
     place = smoke[0]
     scores = pd.read_csv(place / "results" / "smoke" / "scores.csv")

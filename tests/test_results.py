@@ -176,6 +176,7 @@ def _contrast(seed):
     ]
 
 
+@pytest.mark.alone
 def test_5000_records_are_aggregated_in_seconds(tmp_path):
     template = json.loads(_write(tmp_path, "r0", _contrast(0)).read_text())
     folder = tmp_path / "smoke" / "records"
