@@ -21,9 +21,11 @@ run: install ## the insights at one seed and two sizes, 12 minutes on 2 cores
 	$(COTNB) aggregate --profile quick
 	$(COTNB) verdicts --profile quick
 
-test: install ## every test: on all cores, but for those that measure time
-	$(VENV)/bin/python -m pytest -m "not alone" -n auto --dist loadfile --no-loadscope-reorder
-	$(VENV)/bin/python -m pytest -m alone
+test: install ## every test: side by side, then alone those that measure time
+	@failed=0; \
+	$(VENV)/bin/python -m pytest -m "not alone" -n auto --dist loadfile --no-loadscope-reorder || failed=1; \
+	$(VENV)/bin/python -m pytest -m alone || failed=1; \
+	exit $$failed
 
 lint: install ## what the tests ask of the style
 	$(VENV)/bin/ruff format --check . && $(VENV)/bin/ruff check .

@@ -158,9 +158,11 @@ def aggregate(
     from cotnb.results.completeness import strangers
     from cotnb.results.costs import tuning_costs
     from cotnb.results.records import read_records
-    from cotnb.results.report import save_published_figures, update_readme
+    from cotnb.results.report import check_readme, save_published_figures, update_readme
     from cotnb.results.tables import aggregate as make_tables
 
+    if readme:
+        check_readme(readme)
     if not (results / profile).is_dir():
         load_profile(profile)  # one's own runs may be of none; it says which there are
     left_out = strangers(results, profile, notebooks)

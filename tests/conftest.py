@@ -17,8 +17,10 @@ os.environ["HF_HUB_OFFLINE"] = "1"  # a test never waits for the hub
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(optionalhook=True)  # there may be no xdist
 def pytest_xdist_auto_num_workers() -> int:
-    return min(usable_cores(), MOST)
+    chosen = os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS")
+    return int(chosen) if chosen else min(usable_cores(), MOST)
 
 
 @pytest.fixture(scope="session", autouse=True)

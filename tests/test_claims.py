@@ -236,7 +236,7 @@ def test_the_committed_claims_name_papers_that_are_listed():
     ("interval", "told"),
     [
         ((0.1, 0.05, 0.15), "+10.0 [+5.0, +15.0]"),
-        ((0.0, 0.0, 0.0), "+0.0, in every question"),
+        ((0.0, 0.0, 0.0), "+0.0, alike on every question"),
         ((-0.0, -0.0003, 0.002), "+0.0 [-0.0, +0.2]"),
     ],
 )

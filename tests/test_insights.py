@@ -136,6 +136,44 @@ def test_a_real_student_s_data_sets_stand_apart():
     assert told == {"GSM8K (n = 4)", "SVAMP (n = 4)", "SVAMP, tuned on GSM8K (n = 4)"}
 
 
+def test_the_ladder_and_a_real_student_before_tuning_have_a_figure_each():
+    scores = [
+        _score("SmolLM2-135M", "before_tuning", "gsm8k", parameters=135_000_000),
+        _score("ladder-3M", "before_tuning"),
+        _score("ladder-8M", "before_tuning", parameters=8_000_000),
+    ]
+    found = _found(scores, "04_before_tuning")
+    names = ("04_before_tuning", "04_before_tuning-real")
+    ladder, real = (
+        [axes.get_title(loc="left") for axes in draw(_named(n), found, CLAIMS).axes]
+        for n in names
+    )
+    assert ladder == ["micro-world, 2 to 6 steps"]
+    assert [title.split("\n")[0] for title in real] == ["GSM8K (n = 4)"]
+
+
+def test_after_few_examples_every_step_and_the_answer_have_a_figure_each():
+    """The sentences of tuning stand before the new ones."""
+    ends = ("", "_ood", "_told", "_ood_told")
+    scores = [
+        _score("ladder-1M", f"adapted_{number}", f"micro_coin_flip{end}")
+        for number in (16, 32)
+        for end in ends
+    ]
+    found = _found([*scores, _score("ladder-1M", "one_task")], "12_two_stage")
+    titles = {
+        end: [
+            axes.get_title(loc="left").replace("\n", " ")
+            for axes in draw(_named(f"12_two_stage-few{end}"), found, CLAIMS).axes
+        ]
+        for end in ("", "-answers")
+    }
+    assert titles == {
+        "": ["coin flip, every side right", "new sentences, every side right"],
+        "-answers": ["coin flip", "new sentences"],
+    }
+
+
 def test_a_notebook_that_the_table_does_not_know_is_drawn_too():
     scores = [_score("toy", "cot"), _score("toy", "right_125")]
     found = _found(scores, "mine")

@@ -160,7 +160,9 @@ def test_what_goes_wrong_far_away_is_told_and_ended(cluster, place):
 
 
 def test_a_run_waits_for_what_it_asks_and_other_code_is_told(cluster, place):
-    shutil.copytree(PROJECT / "cotnb", place / "other" / "cotnb")
+    made_meanwhile = shutil.ignore_patterns("__pycache__")
+    other = place / "other" / "cotnb"
+    shutil.copytree(PROJECT / "cotnb", other, ignore=made_meanwhile)
     cluster.scheduler()
     cluster.worker()
     client = cluster.run("--resources", "GPU=1")

@@ -155,7 +155,7 @@ def test_the_board_has_a_column_a_profile_and_a_row_a_claim():
     both = pd.concat(
         [_claims().assign(profile="tiny"), _claims().iloc[:1].assign(profile="smol")]
     )
-    figure = verdicts_by_profile(both)
+    figure = verdicts_by_profile(both, "Board")
     tiny, smol = figure.axes
     assert [a.get_title(loc="left") for a in (tiny, smol)] == [
         "profile tiny",
@@ -182,7 +182,7 @@ def test_further_profiles_of_a_student_stand_below_the_first():
             claims.iloc[1:].assign(profile="smol_dates"),
         ]
     )
-    figure = verdicts_by_profile(frame)
+    figure = verdicts_by_profile(frame, "Board")
     tiny, smol = figure.axes
     assert _labels(tiny) == ["08", "Statement 0", "word problems", "Statement 1\ndates"]
     assert (len(tiny.texts), len(smol.texts)) == (2, 6) and _inside(figure)
@@ -194,14 +194,14 @@ def test_a_verdict_is_told_by_the_mark_as_well():
         ["a", "b", "c"],
         [*rows["verdict"][:2], "inconclusive"],
     )
-    [axes] = verdicts_by_profile(rows).axes
+    [axes] = verdicts_by_profile(rows, "Board").axes
     marks = [x for x in axes.lines if x.get_marker() in ("o", "X")]
     looks = [(x.get_marker(), x.get_markerfacecolor() == "white") for x in marks]
     assert looks == [("o", False), ("X", False), ("o", True)]
 
 
 def test_a_board_of_no_claims_says_so():
-    [axes] = verdicts_by_profile(_claims().iloc[:0].assign(profile="")).axes
+    [axes] = verdicts_by_profile(_claims().iloc[:0].assign(profile=""), "Board").axes
     assert axes.texts[0].get_text() == "No results yet."
 
 

@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -9,13 +10,14 @@ import pytest
 from cotnb import cli
 from cotnb.errors import UserError
 from cotnb.paths import project_folder
-from cotnb.results import scores_frame
-from cotnb.results.claims import COLUMNS, VERDICTS
-from cotnb.results.figures import read_found
+from cotnb.results import figures, scores_frame
+from cotnb.results.claims import COLUMNS, VERDICTS, load_claims
+from cotnb.results.figures import BOARDS, draw_board, read_found
 from cotnb.results.records import Score
 from cotnb.results.report import (
     BEGIN,
     END,
+    at_a_glance,
     generate_results,
     read_claims,
     save_figures,
@@ -26,6 +28,7 @@ from cotnb.results.report import (
 )
 
 RESULTS = project_folder() / "results"
+CLAIMS = load_claims(project_folder() / "notebooks" / "claims.yaml")
 
 
 def _figures(folder, *conditions):
@@ -43,11 +46,11 @@ def _figures(folder, *conditions):
 
 def test_conditions_with_an_amount_are_drawn_by_amount(tmp_path):
     drawn = _figures(tmp_path, "cot", "right_125", "right_250")
-    assert drawn == ["verdicts", "ten", "ten-by-amount"]
+    assert drawn == [*BOARDS, "ten", "ten-by-amount"]
 
 
 def test_a_kind_of_condition_that_is_not_there_has_no_figure(tmp_path):
-    assert _figures(tmp_path, "right_125") == ["verdicts", "ten-by-amount"]
+    assert _figures(tmp_path, "right_125") == [*BOARDS, "ten-by-amount"]
 
 
 def test_a_full_disk_is_one_line_and_leaves_the_old_figure(copied, monkeypatch):
@@ -88,6 +91,66 @@ def test_a_figure_of_other_numbers_is_found(copied):
     assert stale_figures(copied) == []
 
 
+def test_a_claim_more_leaves_the_figures_of_others_current(copied):
+    path = copied / "smol" / "claims.csv"
+    table = pd.read_csv(path)
+    more = table.iloc[:1].assign(claim="another", paper="none")
+    pd.concat([more, table]).to_csv(path, index=False)
+    assert stale_figures(copied) == ["verdicts-own"]
+
+
+def test_what_papers_claim_is_tabled_and_our_own_claims_are_folded():
+    text = generate_results(RESULTS).partition("### Profile `smol`")[0]
+    shown, _, folded = text.partition("### Profile `tiny`")[2].partition("<details>")
+    folded, _, after = folded.partition("</details>")
+    run = read_claims(RESULTS, "tiny")
+    run = run[run["verdict"] != "not run"]
+    for claim in run.itertuples():
+        cell = f"| {claim.statement} "
+        own = claim.paper == "none"
+        assert (cell in shown, cell in folded, cell in after) == (not own, own, False)
+    counts = run[run["paper"] == "none"]["verdict"].value_counts()
+    told = ", ".join(f"{counts[name]} {name}" for name in VERDICTS)
+    summary = f"<summary>{counts.sum()} claims of our own: {told}</summary>"
+    assert folded.startswith(f"\n{summary}\n\n| claim ")
+
+
+def test_at_a_glance_a_notebook_is_a_row_and_settings_stand_under_their_student():
+    found = read_found(RESULTS, ["tiny", "smol", "smol_dates"])
+    claims = found.claims.copy()
+    mine = (claims["claim"] == "cot_beats_answer_only").to_numpy()
+    claims.loc[mine, "verdict"] = ["reproduced", "not run", "contradicted"]
+    claims.loc[mine, ["estimate", "ci_low", "ci_high"]] = [0.2, 0.1, 0.3]
+    told = at_a_glance(replace(found, claims=claims), CLAIMS)
+    heads, _, *rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in told.strip().splitlines()
+    ]
+    assert heads == ["notebook", "claim", "paper", "`tiny`", "`smol`"]
+    assert [row[0][1:3] for row in rows] == [f"{n:02}" for n in range(4, 14)]
+    [row] = [row for row in rows if row[0].startswith("[08]")]
+    contrast = "+20.0 [+10.0, +30.0]"
+    assert row[2:4] == ["magister2022", f"**reproduced**, {contrast}"]
+    assert row[4] == (
+        f"SVAMP: not run<br>dates, random split: **contradicted**, {contrast}"
+    )
+    [row] = [row for row in rows if row[0].startswith("[05]")]
+    assert row[3].endswith(" per doubling of weights") and row[4] == ""
+
+
+def test_a_board_has_the_claims_of_its_title(monkeypatch):
+    found, drawn = read_found(RESULTS, ["tiny", "smol"]), {}
+    monkeypatch.setattr(
+        figures, "verdicts_by_profile", lambda rows, title: drawn.update({title: rows})
+    )
+    for name in BOARDS:
+        draw_board(name, found)
+    others, own = drawn.values()
+    assert set(own["paper"]) == {"none"} and "none" not in set(others["paper"])
+    assert len(own) + len(others) == len(found.claims)
+    assert [("ourselves" in title) for title in drawn] == [False, True]
+
+
 def test_no_claim_is_told_as_such():
     none = read_claims(RESULTS, "smol").iloc[:0]
     assert verdict_table(none) == "No claim has been put to the test yet."
@@ -107,6 +170,7 @@ def test_a_readme_stays_where_there_are_no_results(tmp_path):
 
 
 def test_a_folder_in_place_of_a_readme_is_one_line(copied, monkeypatch, capsys):
+    before = (copied / "smol" / "claims.csv").stat().st_mtime_ns
     words = ["aggregate", "--profile", "smol", "--results", copied, "--readme", copied]
     monkeypatch.setattr(sys, "argv", ["cotnb", *map(str, words)])
     monkeypatch.setattr("signal.signal", lambda *_: None)
@@ -114,6 +178,8 @@ def test_a_folder_in_place_of_a_readme_is_one_line(copied, monkeypatch, capsys):
         cli.main()
     assert refused.value.code == 2
     assert capsys.readouterr().err == f"cotnb: error: {copied}: Is a directory\n"
+    after = (copied / "smol" / "claims.csv").stat().st_mtime_ns
+    assert after == before, "it is said before anything is made"
 
 
 @pytest.mark.parametrize(

@@ -354,6 +354,13 @@ def test_a_local_teacher_tells_its_likeliest_tokens(name):
     assert tokens.startswith(reply.text[:3].replace(" ", ""))
 
 
+def _answers(url):
+    try:
+        return httpx.get(url, timeout=1).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
 def test_a_real_server_of_a_real_model_teaches(monkeypatch, tmp_path):
     """`transformers serve` on loopback, with a toy that has a chat template."""
     pytest.importorskip("uvicorn", reason="needs transformers[serving]")
@@ -374,12 +381,11 @@ def test_a_real_server_of_a_real_model_teaches(monkeypatch, tmp_path):
             stderr=log,
         )
     try:
-        for _ in range(240):
-            try:
-                if httpx.get(f"{url}/health", timeout=1).status_code == 200:
-                    break
-            except httpx.TransportError:
-                time.sleep(0.5)
+        deadline = time.monotonic() + 240
+        while not _answers(f"{url}/health"):
+            assert serving.poll() is None, (tmp_path / "log").read_text()
+            assert time.monotonic() < deadline
+            time.sleep(0.5)
         monkeypatch.setenv("OPENAI_BASE_URL", f"{url}/v1")
         monkeypatch.delenv("OPENAI_API_KEY", raising=False)
         teacher = EndpointTeacher(str(folder), concurrency=2)

@@ -70,6 +70,11 @@ def load_profile(name: str) -> Profile:
         raise UserError(f"{path}: {where}: {first['msg']}") from None
 
 
+def family_of(profile: str) -> str:
+    """The "smol" of "smol_dates": profiles of one student, or of one ladder."""
+    return profile.partition("_")[0]
+
+
 def setting_of(profile: str) -> str:
     """What "smol_dates" says beyond "smol"; empty for "smol" itself."""
     return profile.partition("_")[2]

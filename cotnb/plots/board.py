@@ -1,4 +1,4 @@
-"""The board of all verdicts: a row a claim, a column a student or a ladder of them.
+"""The board of verdicts: a row a claim, a column a student or a ladder of them.
 
 Profiles that are called alike up to a "_" share a column: what "smol_dates" says of a
 claim stands below what "smol" says of it.
@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from cotnb.grid.profiles import setting_of
+from cotnb.grid.profiles import family_of, setting_of
 from cotnb.plots.intervals import MARKS, draw_interval
 from cotnb.plots.style import (
     VERDICT_COLOURS,
@@ -27,9 +27,7 @@ ROW = 0.44  # inches that a claim takes
 STATEMENTS, COLUMN = 5.4, 2.8  # inches of width
 
 
-def verdicts_by_profile(
-    claims_frame: pd.DataFrame, title: str = "Every claim, and what our runs say of it"
-) -> Figure:
+def verdicts_by_profile(claims_frame: pd.DataFrame, title: str) -> Figure:
     """Each claim's contrast, interval and verdict in each profile that has it.
 
     claims_frame: `evaluate_claims`'s tables with a column profile. Claims stand under
@@ -37,7 +35,7 @@ def verdicts_by_profile(
     """
     if claims_frame.empty:
         return nothing_yet(title)
-    families = claims_frame["profile"].map(_family)
+    families = claims_frame["profile"].map(family_of)
     columns = list(dict.fromkeys(families))
     labels, places = _rows(claims_frame)
     limit = 115 * np.nanmax(
@@ -66,10 +64,6 @@ def verdicts_by_profile(
             label.set_fontweight("normal" if y in places.values() else "bold")
         frame_text(figure, title, fill(MARKS, int(15 * width)))
     return figure
-
-
-def _family(profile: str) -> str:
-    return profile.partition("_")[0]
 
 
 def _rows(claims_frame: pd.DataFrame) -> tuple[list[str], dict[tuple[str, str], int]]:

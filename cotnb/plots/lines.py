@@ -34,6 +34,7 @@ from cotnb.plots.style import (
     nothing_yet,
     span,
     task_label,
+    task_place,
 )
 from cotnb.results.tables import pool_seeds
 
@@ -147,7 +148,8 @@ def accuracy_by_amount(
         condition=named["condition"],
         amount=named["amount"].astype(int),
         panel=_panels(pooled),
-    ).sort_values("parameters", kind="stable")
+        place=pooled["task"].map(task_place),
+    ).sort_values(["parameters", "place"], kind="stable")
 
     def finish(axes: Axes, amounts: list[float]) -> None:
         if doublings:

@@ -56,6 +56,7 @@ STYLE = {
     "distribution": Style("teacher's distribution", "#882255", "d", ""),
     "samples_other": Style("samples, other tokenizer", "#DDCC77", "8", "\\\\"),
     "distribution_other": Style("distribution, other tokenizer", "#661100", "p", ".."),
+    "renormalised_other": Style("renormalised, other tokenizer", "#6699CC", "P", "||"),
     "one_task": Style("this task alone", "#E69F00", "^", "////"),
     "two_stages": Style("other tasks, then this one", "#0072B2", "o", ""),
     "answers_first": Style("others' answers, then this task", "#AA4499", "*", "oo"),
@@ -174,6 +175,12 @@ def as_png(figure: Figure, metadata: Mapping[str, str] | None = None) -> bytes:
 def look():
     """The settings that a figure is drawn under."""
     return rc_context(sns.axes_style("whitegrid") | READING)
+
+
+def task_place(task: str) -> int:
+    """Where a task stands among others: as `TASK_LABELS` has them, others last."""
+    names = list(TASK_LABELS)
+    return names.index(task) if task in TASK_LABELS else len(names)
 
 
 def nothing_yet(title: str) -> Figure:

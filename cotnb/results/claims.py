@@ -168,6 +168,11 @@ def decide_verdict(low: float, high: float, expected: str) -> str:
     return "reproduced" if side == expected else "contradicted"
 
 
+def claims_of(claims_frame: pd.DataFrame, own: bool) -> pd.DataFrame:
+    """The rows of our own claims, or those of papers and sayings."""
+    return claims_frame[(claims_frame["paper"] == NO_PAPER) == own]
+
+
 def in_points(claim) -> str:
     """A contrast in percentage points with its interval and, of a slope, its unit.
 
@@ -180,7 +185,7 @@ def in_points(claim) -> str:
     )
     per = f" per {claim.per}" if claim.per else ""
     if claim.ci_low == claim.ci_high:
-        return f"{estimate:+.1f}{per}, in every question"
+        return f"{estimate:+.1f}{per}, alike on every question"
     return f"{estimate:+.1f} [{low:+.1f}, {high:+.1f}]{per}"
 
 

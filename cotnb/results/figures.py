@@ -8,13 +8,18 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from cotnb.errors import UserError
+from cotnb.plots import verdicts_by_profile
 from cotnb.results.claims import COLUMNS as CLAIM_COLUMNS
-from cotnb.results.claims import NO_TEXT, Claim
+from cotnb.results.claims import NO_TEXT, Claim, claims_of
 from cotnb.results.completeness import strangers
 from cotnb.results.insights import INSIGHTS, Insight, insights_of
 from cotnb.results.records import newest_scores, sift_records
 from cotnb.results.tables import COLUMNS, COMMAND
 
+BOARDS = {  # of verdicts: whether on our own claims, and the title
+    "verdicts": (False, "What papers and rules of thumb claim, and what our runs say"),
+    "verdicts-own": (True, "What we claim ourselves, and what our runs say"),
+}
 PAPER_STUDENTS = ("flan-t5-small", "flan-t5-base 250M")  # the nearest in size to ours
 
 
@@ -134,6 +139,12 @@ def draw(insight: Insight, found: Found, claims: Sequence[Claim]) -> Figure:
         options["papers"] = papers_near(found.papers) if nearest else found.papers
     title = title_of(insight, found, claims)
     return insight.plot(table_of(insight, found), title=title, **options)
+
+
+def draw_board(name: str, found: Found) -> Figure:
+    """One of `BOARDS`: each of its claims with its verdict, by profile."""
+    own, title = BOARDS[name]
+    return verdicts_by_profile(claims_of(found.claims, own), title)
 
 
 def draw_insight(name: str, found: Found, claims: Sequence[Claim]) -> Figure | None:

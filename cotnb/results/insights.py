@@ -82,15 +82,33 @@ def _of_one_size(scores: pd.DataFrame) -> pd.DataFrame:
     return scores[one_size & ~one_number & ~elsewhere]
 
 
+def _of_the_ladder(scores: pd.DataFrame) -> pd.DataFrame:
+    return scores[scores["student"].str.startswith("ladder-")]
+
+
+def _of_real_students(scores: pd.DataFrame) -> pd.DataFrame:
+    return scores[~scores["student"].str.startswith("ladder-")]
+
+
 def _gaps_of_the_ladder(scores: pd.DataFrame) -> pd.DataFrame:
     """Both tunings of every size, on tasks of all numbers of steps."""
-    tuned = scores["condition"].isin(["cot", "answer_only"])
-    ladder = scores["student"].str.startswith("ladder-")
-    return scores[ladder & tuned & ~scores["task"].str.contains(ONE_NUMBER)]
+    own = _of_the_ladder(scores)
+    tuned = own["condition"].isin(["cot", "answer_only"])
+    return own[tuned & ~own["task"].str.contains(ONE_NUMBER)]
 
 
 def _answers(followed: bool) -> Rows:
     return lambda scores: scores[scores["task"].str.endswith("_followed") == followed]
+
+
+def _few_examples(every_step: bool) -> Rows:
+    """Of few examples: where every step counts, or the answer alone."""
+
+    def rows(scores: pd.DataFrame) -> pd.DataFrame:
+        own = _with_amounts(scores)
+        return own[own["task"].str.endswith("_told") == every_step]
+
+    return rows
 
 
 def _flows(records: list[dict]) -> pd.DataFrame:
@@ -159,7 +177,17 @@ SEVEN, EIGHT, NINE = "07_bbh_degradation", "08_cot_vs_answer_only", "09_diversit
 TEN, ELEVEN = "10_quantity_and_quality", "11_distribution_matching"
 TWELVE, THIRTEEN = "12_two_stage", "13_custom_flow"
 INSIGHTS = (
-    Insight(FOUR, FOUR, accuracy_by_size, "cot_prompting_hurts_general", papers="all"),
+    Insight(
+        FOUR, FOUR, accuracy_by_size, "cot_prompting_hurts_general", rows=_of_the_ladder
+    ),
+    Insight(
+        f"{FOUR}-real",
+        FOUR,
+        accuracy_by_condition,
+        "cot_prompting_hurts_a_real_student",
+        rows=_of_real_students,
+        papers="nearest",
+    ),
     Insight(
         f"{FOUR}-errors",
         FOUR,
@@ -282,7 +310,15 @@ INSIGHTS = (
         TWELVE,
         accuracy_by_amount,
         "first_stage_helps_few_examples",
-        rows=_with_amounts,
+        rows=_few_examples(every_step=True),
+        options={"label": "examples of the one task"},
+    ),
+    Insight(
+        f"{TWELVE}-few-answers",
+        TWELVE,
+        accuracy_by_amount,
+        title="Right answers after few examples; a guess is right half of the time",
+        rows=_few_examples(every_step=False),
         options={"label": "examples of the one task"},
     ),
     Insight(

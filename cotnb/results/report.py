@@ -10,27 +10,32 @@ from PIL import Image
 
 from cotnb.errors import UserError
 from cotnb.files import short_commit, write_whole
-from cotnb.grid.profiles import published_profiles
+from cotnb.grid.profiles import family_of, published_profiles, setting_of
 from cotnb.paths import project_folder
-from cotnb.plots import as_png, verdicts_by_profile
+from cotnb.plots import as_png, task_label
 from cotnb.results.claims import COLUMNS as CLAIM_COLUMNS
 from cotnb.results.claims import (
     NO_PAPER,
     NO_TEXT,
     SAYING,
     VERDICTS,
+    Claim,
+    claims_of,
     in_points,
     load_claims,
 )
 from cotnb.results.figures import (
+    BOARDS,
     Found,
     draw,
+    draw_board,
     drawn_insights,
     read_found,
     read_table,
     table_of,
     title_of,
 )
+from cotnb.results.insights import INSIGHTS
 from cotnb.results.tables import COLUMNS as SCORE_COLUMNS
 from cotnb.results.tables import COMMAND
 
@@ -38,11 +43,16 @@ BEGIN = "<!-- results:begin -->"
 END = "<!-- results:end -->"
 CLAIMS = project_folder() / "notebooks" / "claims.yaml"
 FIGURES = "figures"  # in the results' folder: the published profiles'
+GLANCE_HEAD = """### At a glance
+
+One claim of each notebook, that of its first figure: the difference in percentage
+points and its 95% interval. All claims, with the number of questions and seeds, are in
+the tables below. Empty: the claim is not of that student.
+"""
 FIGURES_HEAD = """### Figures
 
 Drawn of these numbers by the same command with `--readme README.md`;
 [`90_figures`](notebooks/90_figures.ipynb) draws them all and says what is missing."""
-BOARD = "verdicts"  # the figure of all claims
 MADE_OF = "Made of"  # in a figure's file: a hash of its numbers
 
 
@@ -53,7 +63,7 @@ def verdict_table(claims: pd.DataFrame) -> str:
     rows = [
         {
             "claim": claim.statement,
-            "paper": claim.paper,
+            **({"paper": claim.paper} if "paper" in claims else {}),
             "expected": claim.expected,
             "difference, points": (
                 in_points(claim) if claim.verdict != "not run" else ""
@@ -85,6 +95,11 @@ def verdict_lines(results: Path, profile: str) -> list[str]:
     ]
 
 
+def check_readme(readme: Path) -> None:
+    """Raises UserError where the README has not the two result marks."""
+    _split(readme)
+
+
 def update_readme(readme: Path, results: Path) -> Path:
     """Put the generated tables between the README's two result marks.
 
@@ -108,13 +123,17 @@ def generate_results(results: Path) -> str:
     if not profiles:
         return "\n"
     found, claims = read_found(results, profiles), load_claims(CLAIMS)
-    sections = [_section(results, profile) for profile in profiles]
+    sections = [
+        GLANCE_HEAD,
+        at_a_glance(found, claims),
+        *(_section(results, profile) for profile in profiles),
+    ]
     pictures = [
         _picture(one.name, title_of(one, found, claims))
         for one in drawn_insights(found)
         if one.name == one.notebook
     ]
-    pictures.append(_picture(BOARD, "every claim by profile, with its verdict"))
+    pictures += [_picture(name, title) for name, (_, title) in BOARDS.items()]
     return "\n" + "\n".join([*sections, FIGURES_HEAD, "", *pictures])
 
 
@@ -125,11 +144,11 @@ def _picture(name: str, title: str) -> str:
 def save_figures(results: Path, profiles: Sequence[str], folder: Path) -> list[Path]:
     """Draw what these profiles' results show to <folder>/*.png; their paths.
 
-    A figure an insight that has results, and the board of verdicts. Each file says of
+    A figure an insight that has results, and the boards of verdicts. Each file says of
     which numbers it is made, so that `stale_figures` can tell.
     """
     found, claims = read_found(results, profiles), load_claims(CLAIMS)
-    figures = {BOARD: lambda: verdicts_by_profile(found.claims)}
+    figures = {name: partial(draw_board, name, found) for name in BOARDS}
     for insight in drawn_insights(found):
         figures[insight.name] = partial(draw, insight, found, claims)
     digests = _digests(found)
@@ -170,11 +189,14 @@ def profiles_with_results(results: Path) -> list[str]:
 def _digests(found: Found) -> dict[str, str]:
     """Of each figure that there should be: a hash of the numbers that it is made of."""
     papers = "" if found.papers is None else found.papers.to_csv()
-    texts = {BOARD: found.claims.to_csv()}
+    texts = {
+        name: claims_of(found.claims, own).to_csv(index=False)
+        for name, (own, _) in BOARDS.items()
+    }
     for one in drawn_insights(found):
         own = found.claims[found.claims["claim"] == one.claim]
         texts[one.name] = table_of(one, found).to_csv(float_format="%.6f")
-        texts[one.name] += own["verdict"].to_csv()
+        texts[one.name] += own["verdict"].to_csv(index=False)
         texts[one.name] += papers if one.papers else ""
     return {
         name: hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -198,8 +220,9 @@ def _section(results: Path, profile: str) -> str:
     told = []
     if len(waiting):
         own = ", ".join(dict.fromkeys(f"`{name}`" for name in waiting["notebook"]))
+        count = f"{len(waiting)} claim{'s' if len(waiting) > 1 else ''}"
         told = [
-            f"Not run yet, in whole or in part: {len(waiting)} claims, of {own}.",
+            f"Not run yet, in whole or in part: {count}, of {own}.",
             "",
         ]
     return "\n".join(
@@ -211,8 +234,7 @@ def _section(results: Path, profile: str) -> str:
             "",
             f"{_tally(run)}.",
             "",
-            verdict_table(run),
-            "",
+            *_tables(run),
             *told,
             f"Every score, seed by seed: [`scores.csv`](results/{profile}/scores.csv).",
             "",
@@ -220,14 +242,64 @@ def _section(results: Path, profile: str) -> str:
     )
 
 
+def _tables(run: pd.DataFrame) -> list[str]:
+    """Papers' and sayings' claims as a table, and our own as one that is folded up."""
+    others, own = claims_of(run, own=False), claims_of(run, own=True)
+    lines = [] if others.empty and len(own) else [verdict_table(others), ""]
+    if len(own):
+        summary = f"<summary>{_counts(own, 'claims of our own')}</summary>"
+        table = verdict_table(own.drop(columns="paper"))
+        lines += ["<details>", summary, "", table, "", "</details>", ""]
+    return lines
+
+
+def at_a_glance(found: Found, claims: Sequence[Claim]) -> str:
+    """A Markdown row for each notebook's first figure: its claim, and what runs say.
+
+    A column a student or a ladder of them; what a profile such as "smol_dates" says
+    stands under "smol". Verdicts that share a cell are named by their task.
+    """
+    known = {claim.id: claim for claim in claims}
+    families = dict.fromkeys(map(family_of, found.claims["profile"]))
+    rows = []
+    for one in INSIGHTS:
+        told = found.claims[found.claims["claim"] == one.claim]
+        if one.name != one.notebook or told.empty:
+            continue
+        claim, number = known[one.claim], one.notebook.partition("_")[0]
+        link = f"[{number}](notebooks/{one.notebook}.ipynb)"
+        row = {"notebook": link, "claim": claim.statement, "paper": claim.paper}
+        for family in families:
+            here = told[told["profile"].map(family_of) == family]
+            row[f"`{family}`"] = _told_in_short(here, claim)
+        rows.append(row)
+    return as_markdown(pd.DataFrame(rows)) + "\n"
+
+
+def _told_in_short(rows: pd.DataFrame, claim: Claim) -> str:
+    lines = []
+    for row in rows.itertuples():
+        run = row.verdict != "not run"
+        told = f"**{row.verdict}**, {in_points(row)}" if run else row.verdict
+        task = claim.profiles[row.profile].task or setting_of(row.profile)
+        lines.append(f"{task_label(task)}: {told}" if len(rows) > 1 else told)
+    return "<br>".join(lines)
+
+
+def _counts(run: pd.DataFrame, what: str) -> str:
+    """How many claims, and their verdicts."""
+    counts = run["verdict"].value_counts()
+    named = ", ".join(f"{counts.get(name, 0)} {name}" for name in VERDICTS)
+    return f"{counts.sum()} {what}: {named}"
+
+
 def _tally(run: pd.DataFrame) -> str:
     """Verdicts counted, of what papers claim, of what is said and of what we claim."""
     sources = {NO_PAPER: "claims of our own", SAYING: "rules of thumb"}
-    whose, told = run["paper"].map(sources).fillna("claims of papers"), []
+    kinds, told = run["paper"].map(sources).fillna("claims of papers"), []
     for kind in ("claims of papers", *reversed(sources.values())):
-        counts = run[whose == kind]["verdict"].value_counts()
-        named = ", ".join(f"{counts.get(name, 0)} {name}" for name in VERDICTS)
-        told += [f"{counts.sum()} {kind}: {named}"] if counts.sum() else []
+        own = run[kinds == kind]
+        told += [_counts(own, kind)] if len(own) else []
     return f"Put to the test: {'; '.join(told) or 'none yet'}"
 
 
