@@ -100,7 +100,7 @@ def test_its_figures_are_pictures(path):
             drawn += "image/png" in data
             assert "image/png" in data or "<Figure" not in data.get("text/plain", "")
     figures = [name for name in plots.__all__ if name.islower()]
-    figures += ["draw_insight", "committed_figure"]
+    figures += ["draw_insight", "draw_board", "committed_figure"]
     expected = sum(source.count(f"{name}(") for name in figures)
     assert drawn == expected - told.count(": no results yet. ")
 
