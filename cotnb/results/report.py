@@ -123,15 +123,15 @@ def generate_results(results: Path) -> str:
     if not profiles:
         return "\n"
     found, claims = read_found(results, profiles), load_claims(CLAIMS)
-    sections = [
-        GLANCE_HEAD,
-        at_a_glance(found, claims),
-        *(_section(results, profile) for profile in profiles),
-    ]
     pictures = [
         _picture(one.name, title_of(one, found, claims))
         for one in drawn_insights(found)
         if one.name == one.notebook
+    ]
+    sections = [
+        GLANCE_HEAD,
+        at_a_glance(found, claims),
+        *(_section(results, profile) for profile in profiles),
     ]
     pictures += [_picture(name, title) for name, (_, title) in BOARDS.items()]
     return "\n" + "\n".join([*sections, FIGURES_HEAD, "", *pictures])
@@ -281,7 +281,8 @@ def _told_in_short(rows: pd.DataFrame, claim: Claim) -> str:
     for row in rows.itertuples():
         run = row.verdict != "not run"
         told = f"**{row.verdict}**, {in_points(row)}" if run else row.verdict
-        task = claim.profiles[row.profile].task or setting_of(row.profile)
+        chosen = claim.profiles.get(row.profile)  # none in a table of older claims
+        task = (chosen and chosen.task) or setting_of(row.profile)
         lines.append(f"{task_label(task)}: {told}" if len(rows) > 1 else told)
     return "<br>".join(lines)
 
