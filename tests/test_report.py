@@ -138,6 +138,13 @@ def test_at_a_glance_a_notebook_is_a_row_and_settings_stand_under_their_student(
     assert row[3].endswith(" per doubling of weights") and row[4] == ""
 
 
+def test_a_profile_that_a_claim_no_longer_names_is_called_by_its_setting():
+    found = read_found(RESULTS, ["smol"])
+    older = found.claims.assign(profile="smol_gone", verdict="not run")
+    told = at_a_glance(replace(found, claims=pd.concat([found.claims, older])), CLAIMS)
+    assert "<br>gone: not run" in told and "SVAMP: **reproduced**" in told
+
+
 def test_a_board_has_the_claims_of_its_title(monkeypatch):
     found, drawn = read_found(RESULTS, ["tiny", "smol"]), {}
     monkeypatch.setattr(
