@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from cotnb.paths import cache_folder, named_folder, project_folder
 from cotnb.rationales import keep_correct, match, teacher_rationales
 from cotnb.tasks import load_task, task_list, task_names
 from cotnb.tasks.hub import BBH_ANSWER_TYPES, DEV_QUESTIONS
+from cotnb.tasks.verifier import verify
 
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "hub"
 needs_real_data = pytest.mark.skipif(
@@ -46,6 +48,8 @@ def test_a_mirror_serves_the_hubs_ids(mirror):
     example = load_task("gsm8k", "test")[0]
     assert (example.answer, example.question) == ("1005", "q0 here")
     assert example.rationale == "Two 2 and 3 5."
+    numbered = replace(example, question="1 and 3")  # its steps are known, too
+    assert verify(numbered, "1 + 1 = 2.").error_kind == "missing_step"
     assert load_task("svamp", "test", 3)[2].answer == "29"
     assert load_task("bbh_navigate", "test")[0].answer == "no"
     assert load_task("ho_coin_flip", "train")[0].index == 4
@@ -125,6 +129,11 @@ def test_malformed_rows_are_named(mirror):
     (mirror.parent / "tasks/coin_flip.jsonl").write_bytes(lines + b"\xff\n")
     with pytest.raises(UserError, match=r"coin_flip\.jsonl, line 3: expected index"):
         load_task("ho_coin_flip", "test")
+    for wrong in ({"answer": "perhaps"}, {"question": ""}):
+        row = {"index": 1, "question": "q", "answer": "yes", "split": "test", **wrong}
+        write(mirror.parent / "tasks/coin_flip.jsonl", [row])
+        with pytest.raises(UserError, match=r"index 1: no question or no yes_no answ"):
+            load_task("ho_coin_flip", "test")
     (mirror.parent / "tasks/coin_flip.jsonl").write_text('{"index": 1}\n')
     with pytest.raises(UserError, match=r"coin_flip\.jsonl, line 1: expected index"):
         load_task("ho_coin_flip", "test")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cotnb.answers import canonical
 from cotnb.errors import UserError
-from cotnb.paths import named_folder
+from cotnb.paths import beside_mirror, named_folder
 from cotnb.tasks.example import Example
 
 BY_TEMPLATE = "_by_template"  # ends the name of a split that keeps templates apart
@@ -41,7 +41,7 @@ def load_ho_et_al(name: str, split: str) -> list[Example]:
     rows = _rows(path)
     part = split.removesuffix(BY_TEMPLATE)
     field = "split" if part == split else "template_split"
-    own = [_example(name, split, row) for row in rows if row.get(field) == part]
+    own = [_example(name, split, row, path) for row in rows if row.get(field) == part]
     if not own:
         there = {row["split"] for row in rows}
         by_template = {row.get("template_split") for row in rows} - {None}
@@ -55,8 +55,8 @@ def load_ho_et_al(name: str, split: str) -> list[Example]:
 def _folder() -> Path:
     if folder := named_folder("COTNB_TASK_FILES"):
         return folder
-    if mirror := named_folder("COTNB_MIRROR"):
-        return mirror.parent / "tasks"
+    if folder := beside_mirror("tasks"):
+        return folder
     raise UserError(
         "the task files of Ho et al. are not on the hub: set COTNB_TASK_FILES to "
         "their folder"
@@ -79,9 +79,14 @@ def _rows(path: Path) -> list[dict]:
     return rows
 
 
-def _example(name: str, split: str, row: dict) -> Example:
+def _example(name: str, split: str, row: dict, path: Path) -> Example:
     kind = HO_ET_AL_TASKS[name]
-    question = " ".join(row["question"].split())
+    question = " ".join(str(row["question"]).split())
+    answer = canonical(str(row["answer"]), kind)
+    if not question or answer is None:
+        raise UserError(
+            f"{path}, index {row['index']}: no question or no {kind} answer"
+        )
     if name == "tracking_shuffled_objects":
         question = _as_asked(question)
     return Example(
@@ -89,7 +94,7 @@ def _example(name: str, split: str, row: dict) -> Example:
         split=split,
         index=row["index"],
         question=question,
-        answer=canonical(str(row["answer"]), kind),
+        answer=answer,
         answer_type=kind,
     )
 

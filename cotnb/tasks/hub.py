@@ -89,15 +89,19 @@ def _from_mirror(
 ) -> list[dict]:
     source = mirror / repository
     folder = source / config if config else source
-    files = sorted(folder.glob(f"{split}*.jsonl")) + sorted(
-        folder.glob(f"{split}*.parquet")
-    )
+    # as the hub lays them out: test.jsonl, test-00000-of-00002.parquet
+    found = {kind: _of_split(folder, split, kind) for kind in ("jsonl", "parquet")}
+    files = found["jsonl"] or found["parquet"]
     if not files:
         raise UserError(
             f"COTNB_MIRROR: no {split}*.jsonl or {split}*.parquet in {folder}; "
             f"copy {repository} there as the hub lays it out"
         )
     return _read_files(files, repository, split)
+
+
+def _of_split(folder: Path, split: str, kind: str) -> list[Path]:
+    return sorted({*folder.glob(f"{split}.{kind}"), *folder.glob(f"{split}-*.{kind}")})
 
 
 def _read_files(files: list[Path], repository: str, split: str) -> list[dict]:
@@ -118,20 +122,23 @@ def _read_files(files: list[Path], repository: str, split: str) -> list[dict]:
 def load_gsm8k(split: str) -> list[Example]:
     """GSM8K (Cobbe et al. 2021): openai/gsm8k, main. Splits train, dev, test.
 
-    The human solution becomes the rationale, its calculator marks taken out.
+    The human solution becomes the rationale, its calculator marks taken out; its lines
+    are the exact steps, marks left in, since some say what the words leave out.
     """
     rows, offset = _split_rows("openai/gsm8k", "main", split, "question", "answer")
     return [
-        _example("gsm8k", split, offset + i, row["question"], *_gsm8k_answer(row, i))
+        _example("gsm8k", split, offset + i, row["question"], *_gsm8k_solution(row, i))
         for i, row in enumerate(rows)
     ]
 
 
-def _gsm8k_answer(row: dict, index: int) -> tuple[str, str]:
+def _gsm8k_solution(row: dict, index: int) -> tuple[str, str, tuple[str, ...]]:
+    """The answer, the rationale and the steps."""
     solution, mark, answer = row["answer"].partition("####")
     if not mark:
         raise UserError(f"openai/gsm8k row {index}: the answer has no '####' mark")
-    return answer.strip(), re.sub(r"<<.*?>>", "", solution).strip()
+    steps = tuple(solution.strip().splitlines())
+    return answer.strip(), re.sub(r"<<.*?>>", "", solution).strip(), steps
 
 
 def load_svamp(split: str) -> list[Example]:
@@ -207,7 +214,9 @@ def _split_rows(repository: str, config: str | None, split: str, *columns: str):
     return rows, 0
 
 
-def _example(task, split, index, question, answer, rationale=None) -> Example:
+def _example(
+    task, split, index, question, answer, rationale=None, steps=None
+) -> Example:
     number = canonical(str(answer), "number")
     if number is None or not question.strip():
         raise UserError(f"{task}, {split} row {index}: no question or no number answer")
@@ -219,4 +228,5 @@ def _example(task, split, index, question, answer, rationale=None) -> Example:
         answer=number,
         answer_type="number",
         rationale=rationale,
+        steps=steps,
     )
