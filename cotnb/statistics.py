@@ -6,27 +6,25 @@ from functools import lru_cache
 import numpy as np
 from scipy.stats import binomtest, t
 
+CONFIDENCE = 0.95
+RESAMPLES = 10_000
 CELLS_AT_ONCE = 4_000_000  # numbers held at once by a bootstrap: 32 MB
 
 
 @lru_cache(maxsize=100_000)
-def wilson_interval(
-    correct: int, n: int, confidence: float = 0.95
-) -> tuple[float, float]:
-    """The interval of a share of correct answers, (low, high) within 0 to 1.
+def wilson_interval(correct: int, n: int) -> tuple[float, float]:
+    """The 95% interval of a share of correct answers, (low, high) within 0 to 1.
 
     Wilson (1927), "Probable inference, the law of succession, and statistical
     inference". Raises ValueError where n is 0 or correct is not within 0 to n.
     """
-    interval = binomtest(correct, n).proportion_ci(confidence, method="wilson")
+    interval = binomtest(correct, n).proportion_ci(CONFIDENCE, method="wilson")
     return float(interval.low), float(interval.high)
 
 
 def hierarchical_bootstrap(
     differences: np.ndarray | Sequence[np.ndarray],
     generator: np.random.Generator,
-    resamples: int = 10_000,
-    confidence: float = 0.95,
 ) -> tuple[float, float, float]:
     """The mean of paired differences over seeds, with its percentile interval.
 
@@ -46,14 +44,12 @@ def hierarchical_bootstrap(
     Davison and Hinkley (1997), "Bootstrap methods and their application", section 3.8;
     Owen (2007), "The pigeonhole bootstrap", for questions shared by all seeds.
     """
-    return bootstrap_sum([differences], generator, resamples, confidence)
+    return bootstrap_sum([differences], generator)
 
 
 def bootstrap_sum(
     blocks: Sequence[np.ndarray | Sequence[np.ndarray]],
     generator: np.random.Generator,
-    resamples: int = 10_000,
-    confidence: float = 0.95,
 ) -> tuple[float, float, float]:
     """`hierarchical_bootstrap` of a sum of means, one block a task.
 
@@ -69,21 +65,19 @@ def bootstrap_sum(
     of_seeds = sum(np.array([np.mean(row) for row in block]) for block in blocks)
     blocks = [_widen_seeds(block) for block in blocks]
     largest = max(len(row) for block in blocks for row in block)
-    at_once = max(1, min(resamples, CELLS_AT_ONCE // (largest + seeds)))
+    at_once = max(1, min(RESAMPLES, CELLS_AT_ONCE // (largest + seeds)))
     sums = []
-    for start in range(0, resamples, at_once):
-        size = min(at_once, resamples - start)
+    for start in range(0, RESAMPLES, at_once):
+        size = min(at_once, RESAMPLES - start)
         counts = generator.multinomial(seeds, np.full(seeds, 1 / seeds), size)
         sums.append(sum(_resampled_means(b, counts, generator) for b in blocks))
-    return _interval(of_seeds, np.concatenate(sums), confidence)
+    return _interval(of_seeds, np.concatenate(sums))
 
 
 def pooled_interval(
     accuracies: np.ndarray,
     n: int,
     generator: np.random.Generator,
-    resamples: int = 10_000,
-    confidence: float = 0.95,
 ) -> tuple[float, float, float]:
     """The mean accuracy over seeds, with an interval made of counts alone.
 
@@ -96,16 +90,16 @@ def pooled_interval(
         return mean, *wilson_interval(round(mean * n), n)
     accuracies = np.asarray(accuracies, dtype=float)
     widened = _widen_seeds(accuracies[:, None])[:, 0]
-    draws = generator.integers(len(widened), size=(resamples, len(widened)))
+    draws = generator.integers(len(widened), size=(RESAMPLES, len(widened)))
     shares = np.clip(widened[draws].mean(axis=1), 0, 1)
     drawn = generator.binomial(n, shares) / n
-    estimate, low, high = _interval(accuracies, drawn, confidence)
+    estimate, low, high = _interval(accuracies, drawn)
     return estimate, max(low, 0.0), min(high, 1.0)
 
 
-def _interval(of_seeds, drawn, confidence: float) -> tuple[float, float, float]:
+def _interval(of_seeds, drawn) -> tuple[float, float, float]:
     """Estimate and ends, of each seed's own (seeds,) and what was resampled."""
-    estimate, tail = float(np.mean(of_seeds)), (1 - confidence) / 2
+    estimate, tail = float(np.mean(of_seeds)), (1 - CONFIDENCE) / 2
     low, high = np.quantile(drawn, [tail, 1 - tail])
     if high > low:
         reach = _t_end(of_seeds, float(np.var(drawn)), tail) * float(np.std(drawn))

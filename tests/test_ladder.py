@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from cotnb.errors import UserError
 from cotnb.evaluation import generate
 from cotnb.formats import COT_TRIGGER, draw_demonstrations
-from cotnb.ladder import handover, pretraining
+from cotnb.ladder import pretraining
 from cotnb.ladder.cards import read_cards
 from cotnb.ladder.mixture import (
     FIRST_SHARDS,
@@ -31,7 +31,6 @@ from cotnb.ladder.mixture import (
 from cotnb.ladder.pretraining import (
     RECIPE,
     Shards,
-    hand_over,
     pretrain,
     pretrain_further,
     pretraining_note,
@@ -304,47 +303,12 @@ def test_a_killed_pretraining_goes_on_from_its_last_mark(few_marks):
     assert len(marks) == 4 * len(pretraining.ASKED)
 
 
-def test_a_pretraining_handed_over_goes_on_elsewhere(few_marks, monkeypatch, tmp_path):
-    """Adam's moments begin anew, so that its weights are others, but not worse."""
-    whole = pretrain("ladder-0.3M", 1280, SMALL)
-    unbroken = pretraining_note(whole)
-    apart = Path(shutil.move(whole, tmp_path / "apart"))
-    monkeypatch.setattr(handover, "UNFINISHED", tmp_path / "unfinished")
-    with pytest.raises(UserError, match="no checkpoint to hand over yet"):
-        hand_over("ladder-0.3M", 1280, SMALL)
-
-    on_step_end = pretraining._Curve.on_step_end
-
-    def fails(curve, args, state, control, **more):
-        if state.global_step == 25:
-            raise KeyboardInterrupt
-        on_step_end(curve, args, state, control, **more)
-
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(pretraining._Curve, "on_step_end", fails)
-        pretrain("ladder-0.3M", 1280, SMALL)
-    packed = hand_over("ladder-0.3M", 1280, SMALL)
-    size = sum(path.stat().st_size for path in packed.rglob("*") if path.is_file())
-    assert size < 2.2 * load_student(str(apart)).parameters
-
-    shutil.rmtree(whole.with_name(f"{whole.name}.partial"))
-    note = pretraining_note(pretrain("ladder-0.3M", 1280, SMALL))
-    assert note["moments_anew"] == [20] and unbroken["moments_anew"] == []
-    assert [row["step"] for row in note["losses"]] == [
-        row["step"] for row in unbroken["losses"]
-    ]
-    rates = [[row["learning_rate"] for row in n["losses"]] for n in (note, unbroken)]
-    assert rates[0] == pytest.approx(rates[1])
-    assert _losses(note)[:20] == pytest.approx(_losses(unbroken)[:20])
-    assert _losses(note)[-1] == pytest.approx(_losses(unbroken)[-1], rel=0.1)
-
-
 def _losses(note: dict) -> list[float]:
     return [row["loss"] for row in note["losses"]]
 
 
 LAUNCHED = """
-from cotnb.ladder import handover, pretraining
+from cotnb.ladder import pretraining
 from cotnb.recipes import Recipe
 
 vars(pretraining).update({few_marks})

@@ -26,9 +26,7 @@ from cotnb.tasks.micro_bbh import (
     MICRO_BBH,
     MICRO_BBH_SPLITS,
     load_micro_bbh,
-    vocabulary,
 )
-from cotnb.tasks.micro_world import split_words
 
 SIZE = 300
 EXAMPLES = {
@@ -392,7 +390,12 @@ def test_unless_asked_for_the_hardest_are_left_out(task):
     assert {e.template for e in examples} == {"difficulty_1", "difficulty_2"}
 
 
-def test_the_vocabulary_is_closed_and_no_larger_than_needed():
+def split_words(text: str) -> list[str]:
+    """The text's words, numbers and single marks, in order."""
+    return re.findall(r"[A-Za-z]+|\d+|[^\w\s]", text)
+
+
+def test_it_is_told_in_few_words_and_short_numbers():
     used = {
         word
         for (task, _), examples in EXAMPLES.items()
@@ -400,7 +403,7 @@ def test_the_vocabulary_is_closed_and_no_larger_than_needed():
         for word in split_words(f"{example.question} {example.rationale}")
     }
     words = {word for word in used if not word.isdigit()}
-    assert sorted(words) == vocabulary() and len(words) < 400
+    assert len(words) < 400
     numbers = {word for word in used if word.isdigit()}
     assert all(len(n) <= 3 or 2010 <= int(n) <= 2021 for n in numbers)
 

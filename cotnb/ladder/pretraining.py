@@ -17,13 +17,12 @@ from transformers import PreTrainedTokenizerBase, TrainerCallback
 from cotnb.errors import UserError
 from cotnb.evaluation import Asking, ask
 from cotnb.experiment import demonstration_pool
-from cotnb.ladder import handover
 from cotnb.ladder.cards import CARD
 from cotnb.ladder.mixture import SHARD, draw_shard
 from cotnb.ladder.sizes import LADDER, new_model
 from cotnb.ladder.tokenizer import train_tokenizer
 from cotnb.paths import cache_folder
-from cotnb.processes import is_main, locked, wait_for_all
+from cotnb.processes import locked
 from cotnb.recipes import Recipe
 from cotnb.students import Student, default_device, open_student
 from cotnb.tasks import load_task
@@ -104,7 +103,7 @@ def pretrain(name: str, pairs: int = PAIRS, recipe: Recipe | None = None) -> Pat
     """The folder of a ladder student pretrained on so many pairs, made or found.
 
     name: one of `LADDER`. recipe: None for the size's own. After a kill the same call
-    goes on from the last mark, and on another machine from what `hand_over` made.
+    goes on from the last mark.
     Raises UserError for an unknown size and fewer pairs than a step takes.
     """
     folder, recipe = _planned(name, pairs, recipe)
@@ -140,28 +139,18 @@ def pretrain_further(
     return folder
 
 
-def hand_over(name: str, pairs: int = PAIRS, recipe: Recipe | None = None) -> Path:
-    """A folder to commit, from which `pretrain` goes on on another machine.
-
-    The last mark of that pretraining, which may be under way: 2 bytes a parameter.
-    Raises UserError as `pretrain` does, and where there is no mark yet.
-    """
-    folder, _ = _planned(name, pairs, recipe)
-    return handover.pack(work_folder(folder), handover.UNFINISHED / folder.name)
-
-
 def pretraining_note(folder: Path) -> dict:
     """What was noted of a pretraining, all that was read on included.
 
     Keys: steps, seconds (since the last start), pairs, device, recipe, losses, as
     `tuning_history` has them, curve: rows of {"step", "pairs", "what", "accuracy",
-    "n"},
-    moments_anew: the steps, if any, at which it was handed over or read on, and
-    read_on: for each time that it did, {"first", "pairs", "learning_rate"}.
+    "n"}, moments_anew: the steps, if any, at which it was read on, and read_on: for
+    each time that it was, {"first", "pairs", "learning_rate"}.
     """
     note = json.loads((folder / DONE).read_text())
     earlier = note.pop("earlier", None)
-    return _joined(earlier, note) if earlier else note | {"read_on": []}
+    whole = {"moments_anew": [], "read_on": []}
+    return _joined(earlier, note) if earlier else note | whole
 
 
 def publish(folder: Path, name: str, target: Path, questions: int = 500) -> Path:
@@ -235,11 +224,10 @@ def _joined(earlier: dict, note: dict) -> dict:
         key: [row | {"step": steps + row["step"]} for row in note[key]]
         for key in ("losses", "curve")
     }
-    anew = [steps, *(steps + step for step in note["moments_anew"])]
     return earlier | {
         **{key: earlier[key] + note[key] for key in ("steps", "seconds", "pairs")},
         **{key: earlier[key] + rows for key, rows in later.items()},
-        "moments_anew": earlier["moments_anew"] + anew,
+        "moments_anew": [*earlier["moments_anew"], steps],
         "read_on": [*earlier.get("read_on", []), on],
     }
 
@@ -262,9 +250,6 @@ def _pretrain_into(
 ) -> None:
     """earlier: the note of what the student has read before, if anything."""
     first = earlier["pairs"] if earlier else 0
-    if is_main():
-        handover.unpack(handover.UNFINISHED / folder.name, work_folder(folder))
-    wait_for_all()
     size, end = recipe.batch_size, first + pairs
     plan = [range(i, i + size) for i in range(first, end - size + 1, size)]
     shards = Shards(student.tokenizer, end)
@@ -284,7 +269,6 @@ def _pretrain_into(
         "device": str(default_device()),
         "recipe": recipe.settings(),
         "curve": curve.rows,
-        "moments_anew": curve.moments_anew,
     }
     if earlier:
         about["earlier"] = earlier
@@ -320,13 +304,10 @@ class _Curve(TrainerCallback):
         self.student, self.first, self.batch_size = student, first, size
         self.marks = {round(steps * (i + 1) / marks) for i in range(marks)}
         self.rows: list[dict] = []
-        self.moments_anew: list[int] = []
 
     def on_train_begin(self, args, state, control, **_):
         logs = state.log_history
         self.rows[:] = [row for logged in logs for row in logged.get("curve", [])]
-        anew = handover.ANEW
-        self.moments_anew[:] = [logged[anew] for logged in logs if anew in logged]
 
     def on_step_end(self, args, state, control, **_):
         step = state.global_step

@@ -5,15 +5,13 @@ the same name, or else the mean of the old tokens' that spell it. Pretraining ag
 not needed, but a student that was not tuned since is a poor one.
 """
 
-import os
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 import torch
-from filelock import FileLock
 from transformers import PreTrainedTokenizerFast
 
+from cotnb.files import made_once
 from cotnb.ladder.tokenizer import train_tokenizer, with_fewer_words
 from cotnb.paths import cache_folder
 from cotnb.students import SUBWORDS, Student, load_student
@@ -25,16 +23,14 @@ MERGES = 200  # of the ladder's thousand: numbers stay tokens, most words do not
 def retokenized_folder(name: str) -> Path:
     """The folder of a student by name with a smaller vocabulary, made on first use."""
     student = load_student(name)
-    folder = cache_folder() / "models" / f"{name}{SUBWORDS}-{student.fingerprint}"
-    with FileLock(f"{folder}.lock"):
-        if not folder.is_dir():
-            scratch = Path(tempfile.mkdtemp(dir=folder.parent))
-            finer = with_fewer_words(train_tokenizer(), MERGES)
-            other = retokenized(student, finer)
-            other.model.save_pretrained(scratch)
-            other.tokenizer.save_pretrained(scratch)
-            os.replace(scratch, folder)
-    return folder
+
+    def fill(folder: Path) -> None:
+        other = retokenized(student, with_fewer_words(train_tokenizer(), MERGES))
+        other.model.save_pretrained(folder)
+        other.tokenizer.save_pretrained(folder)
+
+    named = f"{name}{SUBWORDS}-{student.fingerprint}"
+    return made_once(cache_folder() / "models" / named, fill)
 
 
 def retokenized(student: Student, tokenizer: PreTrainedTokenizerFast) -> Student:

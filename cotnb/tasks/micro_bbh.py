@@ -29,7 +29,6 @@ from cotnb.tasks.micro_world import split_of
 MICRO_BBH_SPLITS = ("train", "dev", "test")
 USUAL = (1, 2)  # difficulties, unless others are asked for: a small model learns them
 _TRIES = 2_000
-_MODULES = (micro_bbh_logic, micro_bbh_numbers, micro_bbh_state, micro_bbh_words)
 _YES_NO, _ABC, _ANY = ("yes", "no"), tuple(LETTERS), (None,)
 
 
@@ -150,14 +149,6 @@ def load_all_micro_bbh(split: str, size: int, seed: int = 0) -> list[Example]:
     drawn = [load_micro_bbh(task, split, a_task, seed=seed) for task in MICRO_BBH]
     in_turn = [example for examples in zip(*drawn, strict=True) for example in examples]
     return in_turn[:size]
-
-
-def vocabulary() -> list[str]:
-    """Every word and mark of questions and rationales but the numbers, sorted.
-
-    Numbers have up to three digits; a date's year has four ("02/14/2019").
-    """
-    return sorted({word for module in _MODULES for word in module.vocabulary()})
 
 
 def _checked(

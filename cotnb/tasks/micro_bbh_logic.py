@@ -12,7 +12,6 @@ from cotnb.tasks.micro_bbh_problem import (
     pick,
     sample,
     sentence,
-    words_of,
 )
 from cotnb.tasks.micro_templates import OBJECTS, PEOPLE
 
@@ -293,14 +292,3 @@ def _consequences(rules: list, premise: tuple[int, bool]) -> list[tuple[int, boo
             break
         facts.append((kind, is_one))
     return facts
-
-
-def vocabulary() -> list[str]:
-    """Every word and mark of these tasks but the numbers, sorted."""
-    texts = [*PEOPLE, *OBJECTS, *_RELATIONS, _ALL, _NONE, _IS, _IS_NOT, _SO]
-    texts += [_ASK_VALID, *_FOLLOWS.values(), VALID_OR_INVALID]
-    texts += [_BOOLEAN_STEP, "True False not and or ( )", "(A) (B) (C)", ", < ?"]
-    texts += [_FIRST, _SAYS, _SAID_SO, _ASK_TRUTH, *_DOES.values(), _ORDER_STEP]
-    for opening, before, after, places, who, _, the in _ORDERS:
-        texts += [opening, before, after, *places, who, the, the.title()]
-    return sorted(words_of(texts))

@@ -12,7 +12,6 @@ from cotnb.tasks.micro_bbh_problem import (
     pick,
     sample,
     with_article,
-    words_of,
 )
 from cotnb.tasks.micro_templates import PEOPLE
 from cotnb.tasks.micro_world import OPERATIONS
@@ -238,16 +237,3 @@ def _ask_over(rng: np.random.Generator, rows: list) -> tuple[str, int, list, lis
     steps.append(_THAT_MAKES.format(count=count))
     wrong = [other for other in range(len(rows) + 1) if other != count]
     return _ASK_OVER.format(column=column, n=n), count, wrong, steps
-
-
-def vocabulary() -> list[str]:
-    """Every word and mark of these tasks but the numbers, sorted."""
-    texts = [*PEOPLE, *MONTHS, *_KNOWN, *_WHEN, "a an and , ( ) (A) (B) (C)", _EQUATION]
-    texts += ["+ - *", *KINDS, *_COUNT_WORDS.values(), _I_OWN, _HOW_MANY]
-    texts += [
-        word for plurals in _PLURALS.values() for p in plurals.items() for word in p
-    ]
-    texts += [_COUNTED, _ASK_DATE, _TODAY, _RESULT, "."]
-    texts += [_TABLE, _ROW, ";", *_MOST, *_COLUMNS, _ASK_CELL, _CELL, _ASK_MOST]
-    texts += [_IS_MOST, _ASK_OVER, _OVER, _NOT_OVER, _THAT_MAKES, "Options:"]
-    return sorted(words_of(texts))

@@ -4,14 +4,11 @@ A generator is a function of (rng, difficulty, answer): a numpy Generator, an in
 from 1 up, and the answer that the problem is to have, None where any will do.
 """
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
-
-from cotnb.tasks.micro_world import split_words
 
 T = TypeVar("T")
 
@@ -77,9 +74,3 @@ def with_article(noun: str) -> str:
 def sentence(text: str) -> str:
     """The text with a capital at its beginning."""
     return text[0].upper() + text[1:]
-
-
-def words_of(texts: Iterable[str]) -> set[str]:
-    """The words and marks of texts or templates: no {slots}, no numbers."""
-    plain = (re.sub(r"{\w+}", " ", text) for text in texts)
-    return {w for text in plain for w in split_words(text) if not w.isdigit()}

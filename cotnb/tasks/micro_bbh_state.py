@@ -12,7 +12,6 @@ from cotnb.tasks.micro_bbh_problem import (
     pick,
     sample,
     with_article,
-    words_of,
 )
 from cotnb.tasks.micro_templates import OBJECTS, PEOPLE
 
@@ -211,13 +210,3 @@ def temporal_sequences(
     correct = _SLOT.format(start=free[0], end=free[1])
     wrong = [_SLOT.format(start=s, end=e) for s, e in sample(rng, slots, 2)]
     return choice_problem(text, correct, wrong, answer, steps)
-
-
-def vocabulary() -> list[str]:
-    """Every word and mark of these tasks but the numbers, sorted."""
-    texts = [*PEOPLE, *_ITEMS, *PLACES, "a an and , ( ) (A) (B) (C)", YES_OR_NO]
-    texts += [*CLOSING, *CLOSING.values(), _CLOSE, _STACK, _CLOSED, _EMPTY]
-    texts += [*_MOVES, *_TURNS.values(), _ASK_RETURN, _FACING, _TAKE_TO, "step steps"]
-    texts += [_AT, *_BACK.values(), "-", *_OWN, *_SWAPS, _IN_THE_END, _SWAPPED]
-    texts += [_OPEN, *_SEEN, _SPAN, _ASK_WHEN, _AWAKE, _FREE]
-    return sorted(words_of(texts))

@@ -9,7 +9,6 @@ from cotnb.tasks.micro_bbh_problem import (
     pick,
     sample,
     with_article,
-    words_of,
 )
 from cotnb.tasks.micro_templates import OBJECTS
 
@@ -147,13 +146,3 @@ def _ask_count(rng: np.random.Generator) -> tuple:
         _IN_ALL.format(count=count),
     ]
     return row, _ASK_COUNT.format(color=color), count, wrong, steps
-
-
-def vocabulary() -> list[str]:
-    """Every word and mark of these tasks but the numbers, sorted."""
-    texts = [*WORDS, *COLORS, "a an and , (A) (B) (C) Options:", _SORT, _COMES_FIRST]
-    texts += [_LEFT, *ADJECTIVES, *(" ".join(words) for words in ADJECTIVES.values())]
-    texts += [_WHICH_ORDER, _KIND, _KINDS_IN_ORDER, _RIGHT, _ROW, _ASK_COLOR]
-    texts += [_HAS_COLOR, _ASK_SIDE, _AT_SIDE, *_SIDES, _ASK_COUNT, _NOT_COLOR]
-    texts += [_IN_ALL, _NO_ITEM]
-    return sorted(words_of(texts))

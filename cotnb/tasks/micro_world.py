@@ -10,7 +10,6 @@ Mirzadeh et al. 2024, "GSM-Symbolic" (arXiv 2410.05229).
 
 import hashlib
 import random
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -82,22 +81,6 @@ def load_micro_world(
         )
 
     return unique_examples("micro_world", split, size, draw)
-
-
-def vocabulary() -> list[str]:
-    """Every word and mark of questions and rationales but the numbers, sorted."""
-    texts = [re.sub(r"{\w+}", " ", f"{t.text} {t.reason}") for t in TEMPLATES]
-    texts += [*PEOPLE, *OBJECTS, *OBJECTS.values(), *CONTAINERS]
-    texts += [*GROUPS, *GROUPS.values(), *_ADDED_OR_TAKEN.values()]
-    texts += [word for forms in PEOPLE.values() for word in forms]
-    texts += [forms[0].capitalize() for forms in PEOPLE.values()]
-    texts += ["has now, so + - * / = ."]
-    return sorted({word for text in texts for word in split_words(text)})
-
-
-def split_words(text: str) -> list[str]:
-    """The text's words, numbers and single marks, in order."""
-    return re.findall(r"[A-Za-z]+|\d+|[^\w\s]", text)
 
 
 def split_of(question: str) -> str:
