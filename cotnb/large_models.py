@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from cotnb.errors import UserError
-from cotnb.paths import named_folder
+from cotnb.paths import beside_mirror
 from cotnb.tasks.example import Example
 
 SIZES = {"GPT-3 6B": "6b_finetuning", "GPT-3 175B": "175b_finetuning"}
@@ -29,8 +29,8 @@ WEI_KINDS = {
 def find_gpt3_solutions(name: str | Path) -> Path | None:
     """The file by path, or in `model_outputs` beside COTNB_MIRROR; None: not there."""
     places = [Path(name).expanduser()]
-    if mirror := named_folder("COTNB_MIRROR"):
-        places.append(mirror.parent / "model_outputs" / name)
+    if folder := beside_mirror("model_outputs"):
+        places.append(folder / name)
     return next((place for place in places if place.is_file()), None)
 
 

@@ -18,7 +18,7 @@ import pytest
 from cotnb.errors import UserError
 from cotnb.evaluation import score
 from cotnb.rationales import tuned_teacher as tuned_teacher_module
-from cotnb.rationales.collecting import Wanted, collect
+from cotnb.rationales.collecting import Wanted, collect, kept_replies
 from cotnb.rationales.endpoint_teacher import EndpointTeacher
 from cotnb.rationales.local_teacher import LocalTeacher
 from cotnb.rationales.papers import (
@@ -36,7 +36,7 @@ from cotnb.tasks import load_task
 
 KEY = "sk-secret-abcdef123456"
 SAMPLING = Sampling(temperature=0.7, max_new_tokens=16)
-PAGE = 299  # stands for a web page, which comes with 200
+PAGE, CUT = 299, 298  # stand for a web page and a cut reply, which come with 200
 
 
 class Endpoint(ThreadingHTTPServer):
@@ -92,6 +92,8 @@ class _Handler(BaseHTTPRequestHandler):
         content, kind = json.dumps(body).encode(), "application/json"
         if status == PAGE:
             content, kind, status = b"<html></html>", "text/html", 200
+        if status == CUT:
+            content, status = b'{"id": "1", "cho', 200
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(content)))
@@ -197,12 +199,88 @@ def test_a_refusal_is_told_at_once_and_without_the_key(endpoint, tmp_path, statu
     assert KEY not in path.read_text()
 
 
-def test_another_kind_of_reply_is_told_in_a_line(endpoint, tmp_path):
-    endpoint(statuses=lambda count: 200 if count <= 3 else PAGE)
+@pytest.mark.parametrize("status", [PAGE, CUT])
+def test_another_kind_of_reply_is_told_in_a_line(endpoint, tmp_path, status):
+    endpoint(statuses=lambda count: 200 if count <= 3 else status)
     teacher, path = EndpointTeacher("m", 1), tmp_path / "r.jsonl"
     with pytest.raises(UserError, match=r"does the address end in /v1\?.*3 of 5 new"):
         collect(teacher, wanted(5), path, SAMPLING, "plain")
     assert len(lines(path)) == 3
+
+
+def test_one_cut_reply_loses_none_of_those_under_way(endpoint, tmp_path):
+    server = endpoint(statuses=lambda count: CUT if count == 2 else 200, delay=0.2)
+    teacher, path = EndpointTeacher("m", 4), tmp_path / "r.jsonl"
+    with pytest.raises(UserError, match="no reply as OpenAI's are"):
+        collect(teacher, wanted(20), path, SAMPLING, "plain")
+    assert len(lines(path)) == server.tries - 1 == sum(server.paid.values())
+
+
+def test_interrupted_while_it_writes_it_keeps_what_is_paid(
+    endpoint, tmp_path, monkeypatch, capsys
+):
+    server = endpoint(delay=0.2)
+    written = iter(range(100))
+
+    def interrupted(_):
+        if next(written) == 0:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr("cotnb.rationales.collecting.os.fsync", interrupted)
+    teacher, path = EndpointTeacher("m", 4), tmp_path / "r.jsonl"
+    with pytest.raises(KeyboardInterrupt):
+        collect(teacher, wanted(20), path, SAMPLING, "plain")
+    assert 0 < len(lines(path)) == sum(server.paid.values()) == server.tries < 20
+    assert "stopping once the replies under way are kept" in capsys.readouterr().out
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_interrupted_twice_it_waits_for_nothing(endpoint, tmp_path):
+    endpoint(delay=30.0)
+    teacher = EndpointTeacher("m", 2, retries=0)
+    strikes = [
+        threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGINT))
+        for seconds in (0.5, 1.0)
+    ]
+    for strike in strikes:
+        strike.start()
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        collect(teacher, wanted(3), tmp_path / "r.jsonl", SAMPLING, "plain")
+    assert time.monotonic() - started < 10
+
+
+def test_half_a_character_is_written_as_a_question_mark(tmp_path):
+    class Cutting:
+        name = "cutting"
+
+        def replies(self, asked, sampling):
+            places = [[("\ud83d", -0.1)]]
+            yield 0, Reply("Well \ud83d. The answer is 5.", 1, 1, places)
+
+    path = tmp_path / "r.jsonl"
+    [got] = collect(Cutting(), wanted(1), path, SAMPLING, "plain")
+    assert got.rationale == "Well ?." and got.prediction == "5"
+    assert lines(path)[0]["top_logprobs"] == [[["?", -0.1]]]
+
+
+def test_a_password_in_the_address_is_not_told(endpoint, tmp_path, monkeypatch):
+    server = endpoint(statuses=lambda count: 404)
+    monkeypatch.setenv("OPENAI_BASE_URL", server.url.replace("//", "//me:s3cret@"))
+    with pytest.raises(UserError, match=r"127\.0\.0\.1.*404") as raised:
+        collect(
+            EndpointTeacher("m"), wanted(1), tmp_path / "r.jsonl", SAMPLING, "plain"
+        )
+    assert "s3cret" not in str(raised.value)
+
+
+def test_another_endpoints_model_of_one_name_has_a_file_of_its_own(endpoint):
+    endpoint()
+    one = kept_replies(EndpointTeacher("org/m"), "02")
+    endpoint()
+    other = kept_replies(EndpointTeacher("org/m"), "02")
+    assert one != other and one.parent == other.parent
+    assert one.name.startswith("02-org-m-127.0.0.1-")
 
 
 def test_time_outs_and_absent_servers_are_told_in_a_line(endpoint, tmp_path):
@@ -278,7 +356,7 @@ def test_a_full_disk_is_told_in_a_line(endpoint, tmp_path):
     with pytest.raises(UserError, match=r"not written .* 0 new replies"):
         collect(EndpointTeacher("m"), wanted(2), tmp_path / "folder", SAMPLING, "plain")
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match=r"file: no folder"):
+    with pytest.raises(UserError, match=r"file: cannot be written to"):
         collect(EndpointTeacher("m"), [], tmp_path / "file" / "r", SAMPLING, "plain")
     (tmp_path / "r.jsonl").symlink_to("/dev/full")
     with pytest.raises(UserError, match="not written"):

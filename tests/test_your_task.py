@@ -402,6 +402,22 @@ def test_an_answer_alone_is_no_rationale(tmp_path):
     assert taught.remarks()[-1].startswith("1 right ones left out")
 
 
+def test_a_teacher_is_asked_where_there_is_but_an_answer(tmp_path):
+    own = {"rationale": "So the answer is 2."}
+    bare = [row | own | {"answer": "2"} for row in rows(4)]
+    train = read_questions(write(tmp_path / "q.jsonl", bare)).examples
+
+    class Teacher:
+        name = f"teacher-of-{tmp_path.name}"
+
+        def replies(self, asked, sampling):
+            for number, _ in enumerate(asked):
+                yield number, Reply("One and one are two. So the answer is 2.", 1, 1)
+
+    taught = gather(train, teacher=Teacher(), samples=1)
+    assert (taught.questions, taught.bare) == (4, 4)
+
+
 def test_a_rationale_file_is_judged_by_ones_own_answers(tmp_path):
     bare = rows(30, rationale=False)
     train = read_questions(write(tmp_path / "q.jsonl", bare)).examples

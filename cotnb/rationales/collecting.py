@@ -6,11 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from filelock import FileLock
-
 from cotnb.answers import canonical, is_correct
 from cotnb.errors import UserError
+from cotnb.files import locked_file
+from cotnb.paths import cache_folder
 from cotnb.progress import Progress
+from cotnb.rationales.endpoint_teacher import EndpointTeacher
 from cotnb.rationales.record import Rationale, read_reply, read_row
 from cotnb.rationales.teachers import Asked, Reply, Sampling, Teacher
 from cotnb.tasks.example import Example
@@ -22,6 +23,19 @@ class Wanted:
 
     example: Example
     asked: Asked
+
+
+def kept_replies(teacher: Teacher, prefix: str) -> Path:
+    """The cache's file of a teacher's replies: whoever asks again pays for nothing.
+
+    prefix: what they are for. Another endpoint's model of the same name is another
+    teacher.
+    """
+    told = teacher.name
+    if isinstance(teacher, EndpointTeacher):
+        told += f"@{teacher.client.base_url.netloc.decode()}"
+    name = "".join(c if c.isalnum() or c in ".-+" else "-" for c in told)
+    return cache_folder() / "rationales" / f"{prefix}-{name}.jsonl"
 
 
 def collect(
@@ -40,12 +54,8 @@ def collect(
     Raises UserError where the teacher fails, the disk refuses, or a line of the file is
     no record (the last one, cut by a kill, is dropped).
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{path.parent}: no folder ({error.strerror})") from None
     # runs at the same time may want the same: the second waits, and finds it there
-    with FileLock(f"{path}.lock"):
+    with locked_file(path):
         kept = {_key(r): r for r in _read_kept(path) if _serves(r, sampling)}
         keys = [_key(_unwritten(teacher, w, sampling, style)) for w in wanted]
         missing = {k: w for k, w in zip(keys, wanted, strict=True) if k not in kept}
@@ -98,7 +108,11 @@ def _ask(
 def _judge(
     teacher: Teacher, wanted: Wanted, reply: Reply, sampling: Sampling, style: str
 ) -> Rationale:
-    rationale, prediction, correct = read_reply(reply.text, wanted.example)
+    rationale, prediction, correct = read_reply(_sound(reply.text), wanted.example)
+    likeliest = reply.top_logprobs and [
+        [(_sound(token), logprob) for token, logprob in place]
+        for place in reply.top_logprobs
+    ]
     return replace(
         _unwritten(teacher, wanted, sampling, style),
         rationale=rationale,
@@ -106,8 +120,13 @@ def _judge(
         correct=correct,
         prompt_tokens=reply.prompt_tokens,
         new_tokens=reply.new_tokens,
-        top_logprobs=reply.top_logprobs,
+        top_logprobs=likeliest,
     )
+
+
+def _sound(text: str) -> str:
+    """A text that can be written: half a character that was cut becomes a "?"."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _unwritten(

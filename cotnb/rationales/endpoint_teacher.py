@@ -6,6 +6,8 @@ by itself, later and later, on 429, 5xx, time-outs and lost connections.
 
 import os
 import re
+import signal
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -37,37 +39,41 @@ class EndpointTeacher:
     ) -> Iterator[tuple[int, Reply]]:
         """As `Teacher` says; what is under way when one fails is still waited for.
 
+        So it is when the user interrupts, unless the user does so again.
         Raises UserError where a request fails for good, with what the endpoint says.
         """
-        import openai
-
         client = self.client
         waiting, failed = iter(enumerate(asked)), None
         running = {}
-        with ThreadPoolExecutor(self.concurrency) as pool:
-            while True:
-                while failed is None and len(running) < self.concurrency:
-                    number, one = next(waiting, (None, None))
-                    if one is None:
+        pool = ThreadPoolExecutor(self.concurrency)
+        try:
+            with _HeldInterrupt() as interrupt:
+                while True:
+                    on = not failed and not interrupt.came
+                    while on and len(running) < self.concurrency:
+                        number, one = next(waiting, (None, None))
+                        if one is None:
+                            break
+                        running[pool.submit(self._ask, client, one, sampling)] = number
+                    if not running:
                         break
-                    running[pool.submit(self._ask, client, one, sampling)] = number
-                if not running:
-                    break
-                try:
                     done, _ = wait(running, return_when=FIRST_COMPLETED)
-                except KeyboardInterrupt as interrupt:
-                    failed = interrupt
-                    continue
-                for future in done:
-                    number = running.pop(future)
-                    try:
-                        reply = future.result()
-                    except (openai.OpenAIError, AttributeError, TypeError) as error:
-                        failed = failed or error  # the last two: another kind of reply
-                    else:
-                        yield number, reply
-        if isinstance(failed, KeyboardInterrupt):
-            raise failed
+                    for future in done:
+                        number = running.pop(future)
+                        try:
+                            reply = future.result()
+                        except Exception as error:  # the client's, or no such reply
+                            failed = failed or error
+                        else:
+                            yield number, reply
+        except BaseException:  # nobody waits any longer
+            client.close()
+            del self.client
+            raise
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+        if interrupt.came:
+            raise KeyboardInterrupt
         if failed:
             raise UserError(self._reason(failed)) from None
 
@@ -128,4 +134,32 @@ class EndpointTeacher:
         key = os.environ.get("OPENAI_API_KEY")
         said = said.replace(key, "<key>") if key else said
         said = re.sub(r"\bsk-[\w*-]+", "<key>", said)
-        return f"{self.client.base_url}: {said}, after {self.retries + 1} tries at most"
+        address = self.client.base_url.copy_with(username=None, password=None)
+        return f"{address}: {said}, after {self.retries + 1} tries at most"
+
+
+class _HeldInterrupt:
+    """The user's first interrupt is held, so that what is paid for is kept.
+
+    came: whether there was one. From then on the next one is as it was before.
+    """
+
+    def __init__(self):
+        self.came, self.before = False, {}
+
+    def __enter__(self):
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                if callable(handler := signal.getsignal(number)):
+                    self.before[number] = handler
+                    signal.signal(number, self._hold)
+        return self
+
+    def __exit__(self, *_):
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
+
+    def _hold(self, *_):
+        self.came = True
+        self.__exit__()
+        print("stopping once the replies under way are kept; stop again to lose them")

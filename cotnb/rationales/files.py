@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cotnb.errors import UserError
-from cotnb.paths import named_folder
+from cotnb.paths import beside_mirror, named_folder
 from cotnb.rationales.aligned_questions import align_questions
 from cotnb.rationales.filters import by_teacher
 from cotnb.rationales.generator import from_generator
@@ -94,8 +94,8 @@ def find_file(name: str) -> Path:
     places = [Path(name).expanduser()]
     if folder := named_folder("COTNB_RATIONALES"):
         places.append(folder / name)
-    if mirror := named_folder("COTNB_MIRROR"):
-        places.append(mirror.parent / "rationales" / name)
+    if folder := beside_mirror("rationales"):
+        places.append(folder / name)
     for place in places:
         if place.is_file():
             return place

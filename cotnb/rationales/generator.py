@@ -57,6 +57,8 @@ def _solve(
             f"{example.id}: no solution is known; name a rationale file instead"
         )
     error_rate, hidden_error_rate = rates
+    if any(rates) and example.answer_type != "number":
+        raise UserError(f"{example.id}: errors are made in numbers, and it has none")
     prediction = example.answer
     if generator.random() < error_rate:
         prediction = str(_miscalculated(int(example.answer), generator))

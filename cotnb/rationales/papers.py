@@ -8,7 +8,7 @@ from cotnb.answers import stated
 from cotnb.errors import UserError
 from cotnb.formats import DemonstrationPool, build_prompt, is_few_shot
 from cotnb.rationales.collecting import Wanted, collect
-from cotnb.rationales.filters import keep_correct, keep_distinct, keep_verified
+from cotnb.rationales.filters import keep_correct, keep_distinct, keep_verified, plain
 from cotnb.rationales.record import Rationale
 from cotnb.rationales.teachers import Asked, Sampling, Teacher
 from cotnb.tasks.example import Example
@@ -109,7 +109,7 @@ def yields(written: Sequence[Rationale], examples: Sequence[Example]) -> dict:
         "tokens_read": sum(r.prompt_tokens for r in written),
         "tokens_written": sum(r.new_tokens for r in written),
         "right": len(right) / len(written),
-        "covered": len({r.question for r in right}) / len(examples),
+        "covered": len({plain(r.question) for r in right}) / len(examples),
         "distinct": len(keep_distinct(right)) / len(right) if right else 0.0,
         "wrong_step": 1 - len(verified) / len(right) if right and numbers else None,
     }

@@ -15,7 +15,7 @@ from cotnb.experiment import build_pairs, general_pairs, measure, repeated
 from cotnb.formats import Pair, is_cot, is_few_shot
 from cotnb.results.records import Score
 from cotnb.statistics import hierarchical_bootstrap
-from cotnb.students import Student
+from cotnb.students import Student, has_room
 from cotnb.tasks.example import Example
 from cotnb.your_task.questions import TASK
 from cotnb.your_task.splitting import Split
@@ -191,11 +191,11 @@ def fitting(
     """
     asked = list(solved) if teach == "cot" else [(example, "") for example in train]
     ways = ["zero_shot_cot", DIRECT] if teach == "cot" else [DIRECT]
-    lengths = [_longer_sides(student, build_pairs(asked, way)) for way in ways]
+    fit = [_which_fit(student, build_pairs(asked, way), max_length) for way in ways]
     fits = [
         one
-        for one, both in zip(asked, zip(*lengths, strict=True), strict=True)
-        if max(both) + 2 < max_length  # with an end mark each
+        for one, in_all in zip(asked, zip(*fit, strict=True), strict=True)
+        if all(in_all)
     ]
     if not fits:
         raise UserError(
@@ -341,11 +341,15 @@ def _contrast(name: str, one: Score, other: Score) -> Contrast:
     return Contrast(name, points, low, high, gained, lost, len(a))
 
 
-def _longer_sides(student: Student, pairs: Sequence[Pair]) -> list[int]:
-    """Tokens of each pair's prompt or of its target, whichever has more."""
+def _which_fit(student: Student, pairs: Sequence[Pair], max_length: int) -> list[bool]:
+    """Whether each pair is short enough, with an end mark and a space to spare."""
     read = _lengths(student, [pair.prompt for pair in pairs])
     written = _lengths(student, [pair.target for pair in pairs])
-    return [max(both) for both in zip(read, written, strict=True)]
+    return [
+        max(prompt, target) + 2 < max_length
+        and has_room(student, prompt + 2, target + 2)
+        for prompt, target in zip(read, written, strict=True)
+    ]
 
 
 def _lengths(student: Student, texts: list[str]) -> list[int]:

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 
 import pandas as pd
 
+import cotnb
 from cotnb.evaluation import Asking, Prediction, prompts_for
 from cotnb.files import current_commit, short_commit, write_whole
 from cotnb.formats import PROMPT_FORMATS
@@ -139,7 +139,7 @@ def _about(found: Findings) -> str:
     return (
         f"{describe(found.student)}. Taught {taught}, {how}, on "
         f"`{found.checked.path.name}`; the tuned student is in `{STUDENT}/`. Made by "
-        f"cotnb {metadata.version('cotnb')} at commit `{commit}`."
+        f"cotnb {cotnb.__version__} at commit `{commit}`."
     )
 
 

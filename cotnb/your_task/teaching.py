@@ -8,8 +8,7 @@ from pathlib import Path
 from cotnb.answers import ANSWER_MARK, canonical, is_correct
 from cotnb.errors import UserError
 from cotnb.files import write_whole
-from cotnb.paths import cache_folder
-from cotnb.rationales.collecting import dollars
+from cotnb.rationales.collecting import dollars, kept_replies
 from cotnb.rationales.endpoint_teacher import EndpointTeacher
 from cotnb.rationales.files import teacher_file
 from cotnb.rationales.filters import (
@@ -142,7 +141,7 @@ def gather(
     if rationale_file:
         sources.append(_of_file(train, rationale_file))
     if teacher:
-        right = keep_correct(r for source in sources for r in source.written)
+        right, _ = _to_teach(sources)
         solved = {plain(r.question) for r in right}
         lacking = [e for e in train if plain(e.question) not in solved][:most_asked]
         if lacking:
@@ -156,7 +155,7 @@ def gather(
                 teacher,
                 lacking,
                 recipe,
-                _kept_replies(teacher),
+                kept_replies(teacher, "your_task"),
                 pool=pool,
                 demonstrations=DEMONSTRATIONS,
                 max_new_tokens=max_new_tokens,
@@ -164,14 +163,19 @@ def gather(
                 prices=prices,
             )
             sources.append(Source(teacher.name, written, lacking))
-    written = [r for source in sources for r in source.written]
-    right = keep_distinct(keep_correct(written))
-    kept = [r for r in right if not _is_bare(r.rationale)]
+    kept, bare = _to_teach(sources)
     solved = match(train, kept, per_question=samples, seed=seed)
     sources = [source for source in sources if source.written]
     unstated = sum(bool(e.rationale) and states_answer(e) is None for e in train)
-    bare = len(right) - len(kept)
     return Taught(sources, solved, bare, unstated, prices)
+
+
+def _to_teach(sources: Sequence[Source]) -> tuple[list[Rationale], int]:
+    """Right rationales, equal ones once, and how many more are a bare answer."""
+    written = [r for source in sources for r in source.written]
+    right = keep_distinct(keep_correct(written))
+    kept = [r for r in right if not _is_bare(r.rationale)]
+    return kept, len(right) - len(kept)
 
 
 def save_rationales(taught: Taught, path: Path) -> None:
@@ -212,18 +216,6 @@ def _of_file(train: Sequence[Example], path: str) -> Source:
 
 def _way(pool: Sequence[tuple[Example, str]]):
     return PAPER_RECIPES["fu2023" if len(pool) > DEMONSTRATIONS else "ho2023"]
-
-
-def _kept_replies(teacher: Teacher) -> Path:
-    """A teacher's file in the cache: another output folder pays for nothing again.
-
-    Another endpoint's model of the same name is another teacher.
-    """
-    told = teacher.name
-    if isinstance(teacher, EndpointTeacher):
-        told += f"@{teacher.client.base_url.netloc.decode()}"
-    name = "".join(c if c.isalnum() or c in ".-" else "-" for c in told)
-    return cache_folder() / "rationales" / f"your_task-{name}.jsonl"
 
 
 def _yield_line(row: dict) -> str:
