@@ -3,12 +3,28 @@
 import os
 from collections.abc import Mapping
 
+from cotnb.errors import UserError
+
 
 def usable_cores() -> int:
     """Cores that this process may run on, which `taskset` and clusters make fewer."""
     if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def threads_wanted(environment: Mapping[str, str]) -> int:
+    """OMP_NUM_THREADS where it says so, of "4,2" the outermost 4, else `usable_cores`.
+
+    Raises UserError for one that is no number from 1.
+    """
+    told = environment.get("OMP_NUM_THREADS", "")
+    first = told.partition(",")[0].strip()
+    if not first:
+        return usable_cores()
+    if not first.isdecimal() or int(first) < 1:
+        raise UserError(f"OMP_NUM_THREADS={told}: expected a number, 1 or more")
+    return int(first)
 
 
 def share_cores(cores: int, runs: int, overruled: Mapping[str, str] = {}) -> None:

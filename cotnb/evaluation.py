@@ -16,14 +16,21 @@ from cotnb.attention.families import refuse_other_memories
 from cotnb.decoding import NOT_WRITTEN, decode
 from cotnb.errors import UserError
 from cotnb.files import write_whole
-from cotnb.formats import STOP_TEXT, DemonstrationPool, build_prompt, is_few_shot
+from cotnb.formats import (
+    PROMPT_FORMATS,
+    STOP_TEXT,
+    DemonstrationPool,
+    build_prompt,
+    is_few_shot,
+)
 from cotnb.memory import keep_freed_memory
 from cotnb.paths import cache_folder
 from cotnb.precision import computed_in
 from cotnb.progress import Progress
 from cotnb.rationales.record import Rationale
+from cotnb.recipes import PRECISIONS
 from cotnb.results.records import Score
-from cotnb.students import Student
+from cotnb.students import Student, check_room
 from cotnb.tasks.example import Example
 from cotnb.training.batching import encode_prompt
 
@@ -36,7 +43,10 @@ SCORES_AT_ONCE = 2**26  # of attention, a head and a layer: 64 prompts of 1,024 
 class Asking:
     """How a student is asked.
 
-    prompt_format: one of `formats.PROMPT_FORMATS`. demonstrations: how many a few-shot
+    Raises UserError for a value that cannot be.
+
+    prompt_format: one of `formats.PROMPT_FORMATS`. instruction: whether prompts begin
+    with their format's. demonstrations: how many a few-shot
     prompt shows, drawn with `seed` for each question. max_new_tokens: the longest text
     that is written.
     precision: "fp32", in which batches never change a greedy answer, or "bf16", twice
@@ -51,6 +61,23 @@ class Asking:
     precision: str | None = None
     batch_size: int = 64
     seed: int = 0
+
+    def __post_init__(self):
+        if self.prompt_format not in PROMPT_FORMATS:
+            raise UserError(
+                f"prompt_format={self.prompt_format!r}: expected one of "
+                f"{PROMPT_FORMATS}"
+            )
+        if self.precision not in (None, *PRECISIONS):
+            raise UserError(
+                f"precision={self.precision!r}: expected one of {PRECISIONS}"
+            )
+        least = {"demonstrations": 0, "max_new_tokens": 1, "batch_size": 1, "seed": 0}
+        for field, lowest in least.items():
+            if not (value := getattr(self, field)) >= lowest or value != int(value):
+                raise UserError(
+                    f"{field}={value}: expected a whole number, {lowest} or more"
+                )
 
     def precision_for(self, student: Student) -> str:
         """The precision that this student is asked in."""
@@ -81,6 +108,8 @@ def ask(
 
     pool: (training example, rationale) pairs that few-shot prompts draw from. Texts
     are cached by student, prompts and settings, so asking again costs nothing.
+    Raises UserError as `generate` does, and as `DemonstrationPool` for a pool that has
+    too few.
     """
     prompts = prompts_for(examples, asking, pool)
     texts = _cached_texts(student, prompts, asking)
@@ -157,6 +186,8 @@ def generate(
     begun a next question, another takes its place. temperature 0 is greedy; above 0
     texts are sampled, each prompt with random numbers of its own, so that batches do
     not matter; with a seed a prompt, neither does what else is asked.
+    Raises UserError where the student has no room for the longest prompt and text, and
+    for a decoder that keeps other memories of what it read than keys and values.
     """
     if not student.is_encoder_decoder:
         refuse_other_memories(student.model)
@@ -164,7 +195,8 @@ def generate(
         encode_prompt(student.tokenizer, prompt, student.is_encoder_decoder)
         for prompt in prompts
     ]
-    _check_room(student, encoded, max_new_tokens)
+    longest = max((len(tokens) for tokens in encoded), default=0)
+    check_room(student, longest, max_new_tokens)
     batch_size = min(batch_size, _rows_at_once(encoded))
     keep_freed_memory()
     progress = Progress(len(encoded), "asking, questions")
@@ -264,17 +296,6 @@ def _rows_at_once(encoded) -> int:
     """As many of the longest prompts as attention's scores have room for."""
     longest = max((len(tokens) for tokens in encoded), default=1)
     return max(1, SCORES_AT_ONCE // longest**2)
-
-
-def _check_room(student: Student, encoded, max_new_tokens: int) -> None:
-    room = getattr(student.model.config, "max_position_embeddings", None)
-    longest = max((len(tokens) for tokens in encoded), default=0)
-    if room and longest + max_new_tokens > room:
-        raise UserError(
-            f"{student.name} has room for {room} tokens; the longest prompt has "
-            f"{longest} and max_new_tokens is {max_new_tokens}; show fewer "
-            "demonstrations or ask for a shorter text"
-        )
 
 
 def _judge(example: Example, text: str, new_tokens: int) -> Prediction:

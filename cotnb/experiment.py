@@ -228,10 +228,10 @@ def measure(
 
     condition: how the student was tuned, step: for how many optimiser steps, seed: with
     which seed. pool: what few-shot prompts draw from. output: a folder that predictions
-    are kept in, as
-    <condition>-<task>-<prompt_format>.jsonl; empty keeps none. judge: whether a text
-    counts as correct; None: it does where its answer is right. What is judged in two
-    ways needs two labels in `test_sets`.
+    are kept in, as <condition>-<step>-<task>-<prompt_format>.jsonl; empty keeps none.
+    judge: whether a text counts as correct; None: it does where its answer is right.
+    What is judged in two ways needs two labels in `test_sets`. Raises UserError as
+    `ask` does, and where predictions cannot be written.
     """
     scores = []
     for prompt_format in prompt_formats:
@@ -244,7 +244,7 @@ def measure(
                     for example, p in zip(examples, predictions, strict=True)
                 ]
             if output:
-                name = f"{condition}-{task}-{prompt_format}.jsonl"
+                name = f"{condition}-{step}-{task}-{prompt_format}.jsonl"
                 save_predictions(Path(output) / name, predictions)
             scores.append(
                 score(

@@ -1,12 +1,20 @@
-"""Files put in place whole, and the commit that they come from."""
+"""Files and folders put in place whole, and the commit that they come from."""
 
 import os
 import subprocess
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock
+from safetensors import SafetensorError
 
 from cotnb.errors import UserError
 from cotnb.paths import project_folder
+
+NOT_WRITTEN = (OSError, SafetensorError, RuntimeError)  # see `disk_refusal`
+TORCH_WRITER = ("inline_container.cc", "PytorchStreamWriter")
 
 
 def write_whole(path: Path, content: str | bytes) -> Path:
@@ -33,6 +41,64 @@ def write_whole(path: Path, content: str | bytes) -> Path:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
     return path
+
+
+@contextmanager
+def locked_file(path: Path) -> Iterator[None]:
+    """The lock beside a file or folder, whose own folder is made; a second one waits.
+
+    Raises UserError where there can be none.
+    """
+    lock = FileLock(f"{path}.lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except OSError as error:
+        raise UserError(
+            f"{path.parent}: cannot be written to ({error.strerror}); choose another "
+            "folder"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def made_once(folder: Path, fill: Callable[[Path], None]) -> Path:
+    """A folder that is made on first use: filled elsewhere, and put in place whole.
+
+    fill: writes into the empty folder that it is given. Who asks meanwhile waits.
+    Raises UserError where the disk refuses; nothing is left behind then.
+    """
+    with locked_file(folder):
+        if folder.is_dir():
+            return folder
+        try:
+            with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+                filled = Path(scratch) / "filled"  # open to others, as scratch is not
+                filled.mkdir()
+                fill(filled)
+                os.replace(filled, folder)
+        except NOT_WRITTEN as error:
+            if (why := disk_refusal(error)) is None:
+                raise
+            raise UserError(
+                f"{folder}: not written ({why}); make room there and run again"
+            ) from error
+    return folder
+
+
+def disk_refusal(error: BaseException) -> str | None:
+    """What the disk said, where an error of NOT_WRITTEN is of writing; else None.
+
+    safetensors and torch.save have their own words for it.
+    """
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    text = str(error)
+    if isinstance(error, SafetensorError):
+        return text.rpartition("I/O error: ")[2] if "I/O error" in text else None
+    return "torch.save failed" if any(x in text for x in TORCH_WRITER) else None
 
 
 def check_writable(folder: Path) -> None:

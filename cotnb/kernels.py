@@ -21,7 +21,7 @@ from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
 
-from cotnb.cores import usable_cores
+from cotnb.cores import threads_wanted
 
 LONGEST_FOLDER = 80  # sockets lie in it, and systems allow their paths 104 bytes
 FORKED = "cotnb-forked"  # as pyproject.toml names ForkedProvisioner
@@ -66,8 +66,10 @@ def ipc_kernels():
         # whoever is stopped would else wait at its exit for what it forked
         end = partial(kill, started)
         atexit.register(end)
-        yield BatchKernelManager, started
-        atexit.unregister(end)
+        try:
+            yield BatchKernelManager, started
+        finally:  # later a process id may be another's
+            atexit.unregister(end)
 
 
 def _how_to_start() -> dict:
@@ -136,7 +138,7 @@ def _be_a_kernel(connection_file: str, env: dict, folder: str | None) -> None:
     os.environ.update(env)
     if folder:
         os.chdir(folder)
-    torch.set_num_threads(int(env.get("OMP_NUM_THREADS") or usable_cores()))
+    torch.set_num_threads(threads_wanted(env))
     # the server outlives a killed batch while it has kernels, so it is no use to watch
     threading.Thread(target=_end_with_the_batch, daemon=True).start()
     parent = f"--IPKernelApp.parent_handle={os.getppid()}"

@@ -21,7 +21,7 @@ from pathlib import Path
 import torch
 from filelock import FileLock, Timeout
 
-from cotnb.cores import usable_cores
+from cotnb.cores import threads_wanted
 from cotnb.errors import UserError
 from cotnb.files import write_whole
 from cotnb.formats import Pair, TeacherToken
@@ -123,7 +123,7 @@ def _run(count: int, place: Path, errors) -> int:
 
 
 def _command(count: int) -> list[str]:
-    threads = int(os.environ.get("OMP_NUM_THREADS") or usable_cores())
+    threads = threads_wanted(os.environ)
     options = {
         "num_processes": count,
         "num_machines": 1,

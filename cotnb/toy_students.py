@@ -3,12 +3,9 @@
 They are made here in a second and know nothing; their tokens are bytes.
 """
 
-import os
-import tempfile
 from pathlib import Path
 
 import torch
-from filelock import FileLock
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 from transformers import (
     LlamaConfig,
@@ -18,6 +15,7 @@ from transformers import (
     T5ForConditionalGeneration,
 )
 
+from cotnb.files import made_once
 from cotnb.paths import cache_folder
 
 SPECIAL_TOKENS = ("<pad>", "</s>", "<unk>")
@@ -26,19 +24,16 @@ WIDTH = 64
 
 def toy_student_folder(name: str) -> Path:
     """The folder of "toy-t5" or "toy-llama", made on first use, the same each time."""
-    folder = cache_folder() / "models" / name
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{folder}.lock"):
-        if not folder.is_dir():
-            scratch = Path(tempfile.mkdtemp(dir=folder.parent))
-            tokenizer = _tokenizer()
-            with torch.random.fork_rng():
-                torch.manual_seed(0)
-                model = _t5(tokenizer) if name == "toy-t5" else _llama(tokenizer)
-            model.save_pretrained(scratch)
-            tokenizer.save_pretrained(scratch)
-            os.replace(scratch, folder)
-    return folder
+
+    def fill(folder: Path) -> None:
+        tokenizer = _tokenizer()
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            model = _t5(tokenizer) if name == "toy-t5" else _llama(tokenizer)
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+
+    return made_once(cache_folder() / "models" / name, fill)
 
 
 def _tokenizer() -> PreTrainedTokenizerFast:

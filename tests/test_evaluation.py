@@ -271,6 +271,21 @@ def test_a_prompt_with_no_room_is_named():
         generate(student, PROMPTS, max_new_tokens=30)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"prompt_format": "cot"}, "prompt_format='cot': expected one of"),
+        ({"demonstrations": -1}, "demonstrations=-1: expected a whole number, 0"),
+        ({"max_new_tokens": 0}, "max_new_tokens=0: expected a whole number, 1"),
+        ({"batch_size": 2.5}, "batch_size=2.5: expected a whole number"),
+        ({"precision": "fp16"}, "precision='fp16': expected one of"),
+    ],
+)
+def test_a_wrong_way_of_asking_is_one_line(wrong, said):
+    with pytest.raises(UserError, match=said):
+        Asking(**{"prompt_format": "zero_shot_cot", **wrong})
+
+
 def test_a_judge_of_ones_own_decides_what_is_correct(tmp_path):
     sets = load_test_sets("micro_world:test", 6)
     [examples] = sets.values()

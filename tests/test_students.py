@@ -6,9 +6,11 @@ import subprocess
 
 import pytest
 import torch
+from safetensors import SafetensorError
 
 from cotnb import students
 from cotnb.errors import UserError
+from cotnb.files import made_once
 from cotnb.formats import Pair
 from cotnb.recipes import Recipe
 from cotnb.students import SMOLLM2, describe, load_student, open_student
@@ -19,6 +21,7 @@ from cotnb.training import tune
 def empty_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("COTNB_CACHE", str(tmp_path))
     monkeypatch.delenv("COTNB_SMOLLM2", raising=False)
+    return tmp_path
 
 
 def fail_hub(_):
@@ -29,11 +32,11 @@ def fail_wheel(_):
     raise subprocess.CalledProcessError(1, "pip")
 
 
-def toy_folder(scratch):
+def toy_folder(folder):
     student = load_student("toy-llama")
-    student.model.save_pretrained(scratch / "model")
-    student.tokenizer.save_pretrained(scratch / "model")
-    return scratch / "model"
+    student.model.save_pretrained(folder)
+    student.tokenizer.save_pretrained(folder)
+    return folder
 
 
 def test_the_path_comes_first(empty_cache, monkeypatch, tmp_path):
@@ -46,8 +49,20 @@ def test_then_the_hub_then_the_wheel_and_what_was_had_is_kept(empty_cache, monke
     monkeypatch.setattr(students, "_smollm2_from_hub", fail_hub)
     monkeypatch.setattr(students, "_smollm2_from_wheel", toy_folder)
     first = load_student(SMOLLM2)
+    [made] = (path for path in empty_cache.rglob(SMOLLM2) if path.is_dir())
+    assert made.stat().st_mode & 0o077 and not list(made.parent.glob("tmp*"))
     monkeypatch.setattr(students, "_smollm2_from_wheel", fail_wheel)
     assert load_student(SMOLLM2).fingerprint == first.fingerprint
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(empty_cache, monkeypatch):
+    def full(folder):
+        (folder / "config.json").touch()
+        raise SafetensorError("Error while serializing: I/O error: No space left")
+
+    with pytest.raises(UserError, match=r"made: not written \(No space left\)"):
+        made_once(empty_cache / "made", full)
+    assert [path.name for path in empty_cache.iterdir()] == ["made.lock"]
 
 
 def test_where_none_can_be_had_one_line_says_what_was_tried(empty_cache, monkeypatch):

@@ -307,6 +307,13 @@ def test_no_pairs_and_long_pairs_are_named():
         tune("toy-t5", PAIRS, long)
 
 
+def test_a_pair_that_a_decoder_has_no_room_for_is_named():
+    student = load_student("toy-llama")
+    student.model.config.max_position_embeddings = 20
+    with pytest.raises(UserError, match="has room for 20 tokens, not for a prompt of"):
+        tune(student, PAIRS, QUICK)
+
+
 def test_an_unknown_student_is_one_line():
     with pytest.raises(UserError, match="student 'toy-t6': neither a folder") as caught:
         load_student("toy-t6")

@@ -20,7 +20,7 @@ AT_ONCE = 2**20  # scores of a part
 
 
 def attend_by_rows(model: PreTrainedModel) -> None:
-    """Have a T5 attend as `row_attention` does; another family keeps its own."""
+    """Have a T5 attend as `row_attention` does; another family as it is written out."""
     model.set_attn_implementation(NAME if model.config.model_type == "t5" else "eager")
 
 

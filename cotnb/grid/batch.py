@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -92,7 +92,8 @@ def run_one(
             run.failure.unlink(missing_ok=True)
             reason = _execute(run, deadline, stopped)
             if reason and not stopped():
-                run.failure.write_text(f"{reason}\n", encoding="utf-8")
+                with suppress(OSError):  # the disk may be what failed
+                    run.failure.write_text(f"{reason}\n", encoding="utf-8")
     except Timeout:
         if not patient:
             return ended(LATER, "running elsewhere")
@@ -183,8 +184,8 @@ def _papermill(run: Run, manager: type) -> str:
         )
     except DeadKernelError:
         return f"its kernel died{_where(notebook)}"
-    except OSError:
-        raise
+    except OSError as error:  # of a disk, when its record may yet be in place
+        return f"{error.strerror or error} ({run.folder})"
     except Exception as error:  # whatever a run does, the others go on
         return plain_line(f"{type(error).__name__}: {error}")
     return ""

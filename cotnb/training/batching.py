@@ -61,8 +61,8 @@ def encode_pairs(
 ) -> list[Encoded]:
     """Token ids of pairs, in their order.
 
-    max_length: the most tokens of prompt and of target. Raises UserError naming the
-    first pair that is longer: nothing is cut silently.
+    max_length: the most tokens of a prompt, and of a target with its end mark.
+    Raises UserError naming the first pair that is longer: nothing is cut silently.
     """
     prompts = tokenizer(
         [pair.prompt for pair in pairs], add_special_tokens=encoder_decoder
@@ -73,7 +73,7 @@ def encode_pairs(
     )["input_ids"]
     encoded = []
     for number, (prompt, target) in enumerate(zip(prompts, targets, strict=True)):
-        if max(len(prompt), len(target)) >= max_length:
+        if max(len(prompt), len(target) + 1) > max_length:
             raise UserError(
                 f"pair {number}: {len(prompt)} prompt and {len(target)} target tokens, "
                 f"max_length is {max_length}; raise it or drop the pair"

@@ -1,14 +1,10 @@
-"""A training's checkpoints: which one is whole, and what a disk says that is full."""
+"""A training's checkpoints: which one is whole."""
 
 import json
 from pathlib import Path
 
-from safetensors import SafetensorError
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
-
-NOT_WRITTEN = (OSError, SafetensorError, RuntimeError)  # see `disk_refusal`
-TORCH_WRITER = ("inline_container.cc", "PytorchStreamWriter")
 
 
 def last_checkpoint(work: Path) -> Path | None:
@@ -21,19 +17,6 @@ def last_checkpoint(work: Path) -> Path | None:
     by_step = {_step(path): path for path in found}
     whole = [step for step, path in by_step.items() if step and _is_whole(path)]
     return by_step[max(whole)] if whole else None
-
-
-def disk_refusal(error: BaseException) -> str | None:
-    """What the disk said, where an error of NOT_WRITTEN is of writing; else None.
-
-    safetensors and torch.save have their own words for it.
-    """
-    if isinstance(error, OSError):
-        return error.strerror or str(error)
-    text = str(error)
-    if isinstance(error, SafetensorError):
-        return text.rpartition("I/O error: ")[2] if "I/O error" in text else None
-    return "torch.save failed" if any(x in text for x in TORCH_WRITER) else None
 
 
 def _step(path: Path) -> int:

@@ -26,6 +26,7 @@ from cotnb.attention.gpu import never_wait
 from cotnb.attention.packed import read_packed_rows
 from cotnb.attention.rows import attend_by_rows
 from cotnb.errors import UserError
+from cotnb.files import NOT_WRITTEN, disk_refusal
 from cotnb.formats import Pair
 from cotnb.launching import processes_wanted, train_in_processes
 from cotnb.memory import keep_freed_memory
@@ -41,10 +42,16 @@ from cotnb.processes import (
 )
 from cotnb.progress import TrainingProgress
 from cotnb.recipes import Recipe, recipe_hash
-from cotnb.students import Student, default_device, load_student, tuned
+from cotnb.students import (
+    Student,
+    check_room,
+    default_device,
+    load_student,
+    tuned,
+)
 from cotnb.training.adapted_products import AdaptedLinear
 from cotnb.training.batching import Encoded, encode_pairs, plan_batches
-from cotnb.training.checkpoints import NOT_WRITTEN, disk_refusal, last_checkpoint
+from cotnb.training.checkpoints import last_checkpoint
 from cotnb.training.matching import soften
 from cotnb.training.pair_trainer import PairTrainer
 
@@ -166,6 +173,8 @@ def train_on_pairs(folder: Path, base: Student, pairs, recipe, kept: int) -> Non
     encoded = encode_pairs(
         base.tokenizer, pairs, base.is_encoder_decoder, recipe.max_length
     )
+    for one in encoded:
+        check_room(base, len(one.prompt), len(one.target))
     about = {
         "pairs": len(encoded),
         "target_tokens": sum(len(e.target) for e in encoded),
