@@ -196,6 +196,12 @@ def test_a_table_of_other_columns_is_told(results):
     assert "claims.csv" in fault and "it lacks verdict" in fault
 
 
+def test_a_table_that_cannot_be_read_is_told(results):
+    (results / "smol" / "claims.csv").write_text("")
+    [fault] = _check(results).faults
+    assert fault.startswith("results/smol/claims.csv: no table (No columns to parse")
+
+
 def test_a_table_of_claims_that_have_changed_since_is_told(results):
     claims = load_claims(CLAIMS)
     gone, *rest = [c for c in claims if "smol" in c.profiles]

@@ -1,5 +1,6 @@
 """Accuracy by how a student was tuned and how it is asked: a bar each."""
 
+from collections.abc import Collection
 from itertools import zip_longest
 from math import ceil
 from textwrap import fill
@@ -34,6 +35,7 @@ def accuracy_by_condition(
     papers: pd.DataFrame | None = None,
     title: str = "Accuracy by how the student was tuned and how it is asked",
     label: str = "accuracy",
+    judged: Collection[str] = (),
 ) -> Figure:
     """Accuracy after the last step, a panel a student and task, a bar an asking.
 
@@ -41,7 +43,8 @@ def accuracy_by_condition(
     mean over seeds, its whisker the 95% interval of `pool_seeds`, a small mark one
     seed. papers: rows of results/papers.csv to show as diamonds, hollow where the
     number is from memory and unverified. label: what the scores are shares of, where
-    not of right answers.
+    not of right answers. judged: the tasks that the title is about, in bold where
+    there are others; empty: all of them.
     Raises UserError for a condition without STYLE.
     """
     if frame.empty:
@@ -51,7 +54,8 @@ def accuracy_by_condition(
     asked = set(zip(pooled["condition"], pooled["prompt_format"], strict=True))
     rows = [(c, f) for c in STYLE for f in PROMPT_FORMATS if (c, f) in asked]
     letters = lettered(papers, set(pooled["task"]), rows)
-    caption = _caption(pooled, letters)
+    apart = not set(judged) >= set(pooled["task"]) and len(judged) > 0
+    caption = _caption(pooled, letters, apart)
     lines = _lines(pooled[["student", "task"]].drop_duplicates())
     across = max(map(len, lines))
     height = len(lines) * (1.1 + 0.42 * len(rows)) + 0.19 * caption.count("\n") + 0.9
@@ -67,6 +71,8 @@ def accuracy_by_condition(
             of_place = [_of(table, place) for table in (frame, pooled)]
             _draw_bars(axes, *of_place, rows)
             _set_title(axes, of_place[1], pooled["student"].nunique() > 1, across)
+            if apart and place[1] in judged:
+                axes.title.set_fontweight("bold")
             axes.set_xlabel(label)
             axes.tick_params(labelbottom=True)
             _draw_papers(axes, letters, place[1], rows)
@@ -171,20 +177,20 @@ def _draw_papers(axes: Axes, letters: pd.DataFrame | None, task: str, rows) -> N
         draw_diamond(axes, number.value, y, number)
 
 
-def _caption(pooled: pd.DataFrame, letters: pd.DataFrame | None) -> str:
+def _caption(pooled: pd.DataFrame, letters: pd.DataFrame | None, apart: bool) -> str:
     students = ", ".join(pooled["student"].unique())
     seeds = span(pooled["seeds"])
+    when = ", after the last step" if pooled["step"].max() else ""
     if pooled["seeds"].max() == 1:
-        told = (
-            "1 seed, after the last step. Whisker: 95% interval, questions resampled."
-        )
+        told = f"1 seed{when}. Whisker: 95% interval, questions resampled."
     else:
         told = (
-            f"{seeds} seeds, after the last step. Bar: mean over seeds. Whisker: 95% "
-            "interval, seeds and questions resampled. White mark: one seed."
+            f"{seeds} seeds{when}. Bar: mean over seeds. Whisker: 95% interval, seeds "
+            "and questions resampled. White mark: one seed."
         )
     lines = [
-        f"{students}, {told} n: questions.",
+        f"{students}, {told} n: questions."
+        + " In bold: what the title is about." * apart,
         papers_caption(letters),
     ]
     return "\n".join(fill(line, 135) for line in lines if line)

@@ -8,7 +8,8 @@ EXPECTED_SIDE = "#DDEEF7"
 MARKS = (
     "Mark: difference paired on questions and seeds; filled: reproduced, cross: "
     "contradicted, hollow: inconclusive. Whisker: its 95% interval, seeds and "
-    "questions resampled. Shaded: the side of 0 that is expected. n: questions."
+    "questions resampled, of one seed questions alone. Shaded: the side of 0 that is "
+    "expected. n: questions."
 )
 # of a mark, and whether it is filled
 MARKERS = {

@@ -2,7 +2,7 @@
 
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -234,6 +234,12 @@ def _resolve(term: Term, selection: Selection, claim: Claim, profile: str) -> Te
     student = term.student or selection.student
     step = selection.step if term.step is None else term.step
     return replace(term, task=task, student=student, step=step)
+
+
+def tasks_of(claim: Claim, profiles: Iterable[str]) -> set[str]:
+    """The tasks that the claim is about in these profiles."""
+    selected = [claim.profiles[name] for name in profiles if name in claim.profiles]
+    return {term.task or one.task for one in selected for term in claim.terms} - {None}
 
 
 def _term_scores(own: pd.DataFrame, term: Term, claim: Claim) -> dict[int, pd.Series]:

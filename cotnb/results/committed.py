@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 from cotnb.paths import project_folder
 from cotnb.results import claims, tables
 from cotnb.results.completeness import strangers
-from cotnb.results.figures import draw_insight, papers_near, read_found, read_papers
-from cotnb.results.report import CLAIMS, profiles_with_results, read_claims, read_scores
+from cotnb.results.figures import draw_insight, papers_near, read_found
+from cotnb.results.reading import read_claims, read_papers, read_scores
+from cotnb.results.report import CLAIMS, profiles_with_results
 
 RESULTS = project_folder() / "results"
 SHOWS_ALL = "90_figures"

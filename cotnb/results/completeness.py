@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pandas as pd
 
+from cotnb.errors import UserError
 from cotnb.grid.profiles import Profile, load_profile, profile_names
 from cotnb.grid.runs import Run, expand
 from cotnb.ladder.cards import read_cards
 from cotnb.paths import project_folder
 from cotnb.results.claims import COLUMNS as CLAIM_COLUMNS
 from cotnb.results.claims import Claim
+from cotnb.results.reading import read_table
 from cotnb.results.records import sift_records
 from cotnb.results.tables import COLUMNS as SCORE_COLUMNS
 from cotnb.results.tables import COMMAND, outcomes_frame
@@ -194,7 +196,11 @@ def _table_faults(
                 records
             )
             continue
-        table = pd.read_csv(path)
+        try:
+            table = read_table(path, ())
+        except UserError as error:
+            faults.append(str(error).replace(str(path), f"results/{name}/{file}"))
+            continue
         if list(table) != list(columns):
             lacks = set(columns) - set(table)
             which = f"it lacks {', '.join(sorted(lacks))}" if lacks else "more or moved"

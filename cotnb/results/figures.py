@@ -8,13 +8,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from cotnb.errors import UserError
-from cotnb.plots import verdicts_by_profile
+from cotnb.plots import accuracy_by_condition, verdicts_by_profile
 from cotnb.results.claims import COLUMNS as CLAIM_COLUMNS
-from cotnb.results.claims import NO_TEXT, Claim, claims_of
+from cotnb.results.claims import NO_TEXT, Claim, claims_of, tasks_of
 from cotnb.results.completeness import strangers
 from cotnb.results.insights import INSIGHTS, Insight, insights_of
+from cotnb.results.reading import read_papers, read_table
 from cotnb.results.records import newest_scores, sift_records
-from cotnb.results.tables import COLUMNS, COMMAND
+from cotnb.results.tables import COLUMNS
 
 BOARDS = {  # of verdicts: whether on our own claims, and the title
     "verdicts": (False, "What papers and rules of thumb claim, and what our runs say"),
@@ -53,30 +54,6 @@ def read_found(results: Path, profiles: Sequence[str]) -> Found:
         records += newest_scores(sift_records(results / profile, left_out)[0])
     scores, claims = (_joined(own) for own in read.values())
     return Found(scores, claims, records, read_papers(results))
-
-
-def read_table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
-    """A table that `aggregate` made; UserError where it is none, or has no such column.
-
-    columns: what it should have.
-    """
-    command = COMMAND.format(profile=path.parent.name)
-    try:
-        table = pd.read_csv(path)
-    except (OSError, ValueError) as error:  # pandas' own are ValueErrors
-        reason = " ".join(str(error).split())
-        raise UserError(
-            f"{path}: no table ({reason}); make it with {command}"
-        ) from error
-    if absent := [name for name in columns if name not in table]:
-        raise UserError(f"{path}: no column {absent[0]}; make it with {command}")
-    return table
-
-
-def read_papers(results: Path) -> pd.DataFrame | None:
-    """The papers' numbers, results/papers.csv; None without it."""
-    path = Path(results) / "papers.csv"
-    return pd.read_csv(path) if path.exists() else None
 
 
 def _joined(tables: list[pd.DataFrame]) -> pd.DataFrame:
@@ -137,8 +114,12 @@ def draw(insight: Insight, found: Found, claims: Sequence[Claim]) -> Figure:
     if insight.papers:
         nearest = insight.papers == "nearest"
         options["papers"] = papers_near(found.papers) if nearest else found.papers
-    title = title_of(insight, found, claims)
-    return insight.plot(table_of(insight, found), title=title, **options)
+    title, table = title_of(insight, found, claims), table_of(insight, found)
+    if insight.claim and insight.plot is accuracy_by_condition:
+        drawn = table.get("profile", found.scores["profile"]).unique()
+        [claim] = [claim for claim in claims if claim.id == insight.claim]
+        options["judged"] = tasks_of(claim, drawn)
+    return insight.plot(table, title=title, **options)
 
 
 def draw_board(name: str, found: Found) -> Figure:

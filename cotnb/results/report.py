@@ -13,10 +13,8 @@ from cotnb.files import short_commit, write_whole
 from cotnb.grid.profiles import family_of, published_profiles, setting_of
 from cotnb.paths import project_folder
 from cotnb.plots import as_png, task_label
-from cotnb.results.claims import COLUMNS as CLAIM_COLUMNS
 from cotnb.results.claims import (
     NO_PAPER,
-    NO_TEXT,
     SAYING,
     VERDICTS,
     Claim,
@@ -31,12 +29,11 @@ from cotnb.results.figures import (
     draw_board,
     drawn_insights,
     read_found,
-    read_table,
     table_of,
     title_of,
 )
 from cotnb.results.insights import INSIGHTS
-from cotnb.results.tables import COLUMNS as SCORE_COLUMNS
+from cotnb.results.reading import read_claims, read_scores
 from cotnb.results.tables import COMMAND
 
 BEGIN = "<!-- results:begin -->"
@@ -312,24 +309,6 @@ def _split(readme: Path) -> tuple[str, str, str]:
     before, _, rest = text.partition(BEGIN)
     block, _, after = rest.partition(END)
     return before + BEGIN, block, END + after
-
-
-def read_scores(results: Path, profile: str) -> pd.DataFrame:
-    """The tidy table results/<profile>/scores.csv; UserError where there is none."""
-    return _read(results, profile, "scores", SCORE_COLUMNS)
-
-
-def read_claims(results: Path, profile: str) -> pd.DataFrame:
-    """The verdicts results/<profile>/claims.csv; UserError where there are none."""
-    return _read(results, profile, "claims", CLAIM_COLUMNS).fillna(NO_TEXT)
-
-
-def _read(results: Path, profile: str, name: str, columns) -> pd.DataFrame:
-    path = Path(results) / profile / f"{name}.csv"
-    if not path.exists():
-        command = COMMAND.format(profile=profile)
-        raise UserError(f"{path}: no such table; make it with {command}")
-    return read_table(path, columns)
 
 
 def as_markdown(table: pd.DataFrame) -> str:
