@@ -21,7 +21,7 @@ from cotnb.students import load_student
 from cotnb.tasks import load_task
 from cotnb.tasks.micro_renumbered import load_renumbered
 from cotnb.your_task import flow
-from cotnb.your_task.answer_kinds import detect_kind, read_answer
+from cotnb.your_task.answer_types import detect_answer_type, read_answer
 from cotnb.your_task.comparing import (
     build_exam,
     contrasts,
@@ -98,7 +98,7 @@ GOOD = rows(2)
         ({"question": "2 + 3?", "answer": 10**400}, "no_answer"),
         ('{"question": "2 + 3?", "answer": NaN}', "no_answer"),
         ({"question": "2 + 3?", "answer": " "}, "empty_answer"),
-        ({"question": "2 + 3?", "answer": "5 or 6"}, "other_kind"),
+        ({"question": "2 + 3?", "answer": "5 or 6"}, "other_type"),
         ({**GOOD[0], "question": GOOD[0]["question"].upper() + " "}, "duplicate"),
     ],
 )
@@ -171,14 +171,14 @@ def test_a_mark_of_utf8_and_windows_line_ends_do_no_harm(tmp_path):
     ],
 )
 def test_the_kind_of_answer_is_that_of_nearly_all(answers, kind, read):
-    assert detect_kind(answers)[0] == kind
+    assert detect_answer_type(answers)[0] == kind
     assert [read_answer(answer, kind) for answer in answers] == read
 
 
 def test_a_kind_that_most_have_is_told_with_its_share(tmp_path):
     odd = {"question": "how many?", "answer": "nobody knows"}
     checked = read_questions(write(tmp_path / "q.jsonl", [*rows(19), odd]))
-    assert checked.kind == "number" and checked.left_out == {"other_kind": [20]}
+    assert checked.answer_type == "number" and checked.left_out == {"other_type": [20]}
     assert "kind of answer: number, as 95% are" in checked.remarks()[1]
     with pytest.raises(UserError, match="answer type 'numeral'"):
         read_questions(tmp_path / "q.jsonl", "numeral")

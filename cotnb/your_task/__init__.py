@@ -3,7 +3,7 @@
 The steps, one module each, in the order that `flow` takes them:
 
     questions      a file read and checked, every line that is left out named
-    answer_kinds   of which kind its answers are
+    answer_types   of which type its answers are
     own_rationales what answer the file's own rationales state
     splitting      training and test questions, without a shared template
     teaching       rationales: the file's own, another file's, a teacher's

@@ -72,7 +72,7 @@ def tune(
         student=student,
         teacher=teacher,
         rationale_file=rationale_file,
-        kind=answer_type,
+        answer_type=answer_type,
         split=split,
         test_questions=test_questions,
         samples=samples,

@@ -45,13 +45,13 @@ def tune_your_task(
     """
     checked, split = check_and_split(path, wishes, say)
     check_settings(wishes, len(split.train))
-    general = _general(wishes, split, checked.kind)
+    general = _general(wishes, split, checked.answer_type)
     untuned = load_student(wishes.student)
     teacher = open_teacher(wishes.teacher) if wishes.teacher else None
     kept = {"questions": str(checked.path.resolve()), **asdict(wishes)}
     folder = claim_folder(Path(output), kept)
     save_split(split, folder)
-    taught = _gather(checked.kind, split, teacher, wishes)
+    taught = _gather(checked.answer_type, split, teacher, wishes)
     save_rationales(taught, folder / "rationales.jsonl")
     tell(taught.remarks(), say)
     plan = wishes.plan(len(split.train), taught.questions, untuned.parameters)
@@ -91,12 +91,14 @@ def tune_your_task(
     return found
 
 
-def _gather(kind: str, split: Split, teacher: Teacher | None, wishes: Wishes) -> Taught:
+def _gather(
+    answer_type: str, split: Split, teacher: Teacher | None, wishes: Wishes
+) -> Taught:
     return gather(
         split.train,
         rationale_file=wishes.rationale_file,
         teacher=teacher,
-        samples=_samples(wishes, kind),
+        samples=_samples(wishes, answer_type),
         most_asked=wishes.most_asked,
         max_new_tokens=wishes.teacher_tokens,
         prices=wishes.prices,
@@ -104,8 +106,8 @@ def _gather(kind: str, split: Split, teacher: Teacher | None, wishes: Wishes) ->
     )
 
 
-def _samples(wishes: Wishes, kind: str) -> int:
-    return wishes.samples or advise(kind).samples
+def _samples(wishes: Wishes, answer_type: str) -> int:
+    return wishes.samples or advise(answer_type).samples
 
 
 def _save_predictions(examined: Sequence[Examined], folder: Path) -> None:
@@ -114,11 +116,13 @@ def _save_predictions(examined: Sequence[Examined], folder: Path) -> None:
             save_predictions(folder / f"{one.condition}-{way}.jsonl", predictions)
 
 
-def _general(wishes: Wishes, split: Split, kind: str) -> dict[str, list[Example]]:
+def _general(
+    wishes: Wishes, split: Split, answer_type: str
+) -> dict[str, list[Example]]:
     """Its test sets; that there is what is to be replayed is looked at as well."""
     if share := wishes.replayed:
         given = wishes.teacher or wishes.rationale_file
-        most = len(split.train) * (_samples(wishes, kind) if given else 1)
+        most = len(split.train) * (_samples(wishes, answer_type) if given else 1)
         wanted = round(most * share / (1 - share)) if share < 1 else 1
         load_task(wishes.replayed_task, "train", max(1, wanted))
     if not wishes.general:

@@ -11,13 +11,13 @@ from pathlib import Path
 from cotnb.errors import UserError
 from cotnb.rationales.filters import plain
 from cotnb.tasks.example import ANSWER_TYPES, Example
-from cotnb.your_task.answer_kinds import detect_kind, is_long, read_answer
+from cotnb.your_task.answer_types import detect_answer_type, is_long, read_answer
 from cotnb.your_task.own_rationales import states_answer
 
 TASK = "your_task"
 FEWEST = 20  # questions: with fewer there is nothing to tune on and nothing to test
 FEW = 100  # questions: with fewer an interval is wider than most gains
-SUCH_AS = {  # by kind of answer, where it is no number
+SUCH_AS = {  # by type of answer, where it is no number
     "choice": ("2 + 3? (A) 4 (B) 5", "B"),
     "yes_no": ("Is 2 + 3 five?", "yes"),
     "true_false": ("2 + 3 = 5", "true"),
@@ -33,7 +33,7 @@ LEFT_OUT = {
     "no_question": 'no text under "question"',
     "no_answer": 'no text, number or truth value under "answer"',
     "empty_answer": "an empty answer",
-    "other_kind": "an answer of another kind",
+    "other_type": "an answer of another kind",
     "duplicate": "a question that came before, with the same answer",
     "conflicting": "a question that has different answers: none of them is used",
 }
@@ -44,16 +44,17 @@ class Checked:
     """What a file holds.
 
     path: the file. examples: the usable questions, in the file's order, all of split
-    "train" until they are split. kind: one of `ANSWER_TYPES`. kind_share: the share, 0
-    to 1, of answers that told it; 1 where it was stated. lines: how many were read.
+    "train" until they are split. answer_type: one of `ANSWER_TYPES`. type_share: the
+    share, 0 to 1, of answers that told it; 1 where it was stated. lines: how many were
+    read.
     left_out: the numbers (from 1) of lines not used, by a key of LEFT_OUT.
     contradicting: those of lines whose rationale states another answer than theirs.
     """
 
     path: Path
     examples: list[Example]
-    kind: str
-    kind_share: float
+    answer_type: str
+    type_share: float
     lines: int
     left_out: dict[str, list[int]] = field(default_factory=dict)
     contradicting: list[int] = field(default_factory=list)
@@ -68,7 +69,7 @@ class Checked:
         said = [
             f"{self.path.name}: {len(self.examples):,} of {self.lines:,} lines are "
             f"usable questions, {self.rationales:,} with a rationale",
-            f"kind of answer: {self.kind}{self._how_sure()}",
+            f"kind of answer: {self.answer_type}{self._how_sure()}",
         ]
         for reason, numbers in self.left_out.items():
             said.append(
@@ -79,7 +80,7 @@ class Checked:
                 f"{len(self.contradicting):,} of the rationales state another answer "
                 f"than their line's, and are not taught: {named(self.contradicting)}"
             )
-        if self.kind == "text" and is_long([e.answer for e in self.examples]):
+        if self.answer_type == "text" and is_long([e.answer for e in self.examples]):
             said.append(
                 "answers are long texts, and an answer counts when it is equal word by "
                 'word: put the working under "rationale", the result under "answer"'
@@ -92,9 +93,9 @@ class Checked:
         return said
 
     def _how_sure(self) -> str:
-        if self.kind_share == 1:
+        if self.type_share == 1:
             return ""
-        share = math.floor(100 * self.kind_share)
+        share = math.floor(100 * self.type_share)
         return f", as {share}% are; state another where that is wrong"
 
 
@@ -106,18 +107,19 @@ class _Row:
     rationale: str | None
 
 
-def read_questions(path: str | Path, kind: str = "") -> Checked:
+def read_questions(path: str | Path, answer_type: str = "") -> Checked:
     """A JSONL file's questions, checked; what cannot be used is left out and named.
 
     A line is an object with "question", "answer" and, where there is one, "rationale".
-    kind: of the answers, one of `ANSWER_TYPES`; empty: as most of them are.
+    answer_type: of the answers, one of `ANSWER_TYPES`; empty: as most of them are.
     An example's index is a hash of its question: it stays the same where the file grows
     or is shuffled, so that no teacher is paid twice.
-    Raises UserError where the file cannot be read, has no usable line, or kind is none.
+    Raises UserError where the file cannot be read, has no usable line, or where
+    answer_type is none.
     """
     path = Path(path).expanduser()
-    if kind and kind not in ANSWER_TYPES:
-        raise UserError(f"answer type {kind!r}: expected one of {ANSWER_TYPES}")
+    if answer_type and answer_type not in ANSWER_TYPES:
+        raise UserError(f"answer type {answer_type!r}: expected one of {ANSWER_TYPES}")
     left_out: dict[str, list[int]] = defaultdict(list)
     lines = [line for line in enumerate(_read_lines(path), 1) if line[1].strip()]
     if lines and lines[0][1].lstrip()[:1] + lines[-1][1].rstrip()[-1:] == b"[]":
@@ -132,12 +134,12 @@ def read_questions(path: str | Path, kind: str = "") -> Checked:
         else:
             rows.append(row)
     share = 1.0
-    if not kind:
-        kind, share = detect_kind([row.answer for row in rows])
-    examples, contradicting = _examples(rows, kind, left_out)
+    if not answer_type:
+        answer_type, share = detect_answer_type([row.answer for row in rows])
+    examples, contradicting = _examples(rows, answer_type, left_out)
     ordered = {reason: left_out[reason] for reason in LEFT_OUT if left_out[reason]}
     count = len(lines)
-    checked = Checked(path, examples, kind, share, count, ordered, contradicting)
+    checked = Checked(path, examples, answer_type, share, count, ordered, contradicting)
     if not examples:
         raise UserError(_nothing_usable(checked))
     return checked
@@ -213,16 +215,18 @@ def _as_text(value) -> str | None:
     return None
 
 
-def _examples(rows: list[_Row], kind: str, left_out) -> tuple[list[Example], list[int]]:
+def _examples(
+    rows: list[_Row], answer_type: str, left_out
+) -> tuple[list[Example], list[int]]:
     """An example a question, and the lines whose rationale contradicts their answer.
 
-    Duplicates, conflicts and other kinds are noted in left_out.
+    Duplicates, conflicts and other types are noted in left_out.
     """
     by_question: dict[str, list[tuple[_Row, str]]] = defaultdict(list)
     for row in rows:
-        answer = read_answer(row.answer, kind)
+        answer = read_answer(row.answer, answer_type)
         if answer is None:
-            left_out["other_kind"].append(row.line)
+            left_out["other_type"].append(row.line)
         else:
             by_question[plain(row.question)].append((row, answer))
     examples, contradicting = [], []
@@ -241,7 +245,7 @@ def _examples(rows: list[_Row], kind: str, left_out) -> tuple[list[Example], lis
                 index=_number(question),
                 question=row.question,
                 answer=answer,
-                answer_type=kind,
+                answer_type=answer_type,
                 rationale=rationale,
             )
         )
@@ -257,7 +261,7 @@ def _number(question: str) -> int:
 
 
 def _nothing_usable(checked: Checked) -> str:
-    question, answer = SUCH_AS.get(checked.kind, ("2 + 3?", "5"))
+    question, answer = SUCH_AS.get(checked.answer_type, ("2 + 3?", "5"))
     line = {"question": question, "answer": answer}
     expected = f"expected a line such as {json.dumps(line)}"
     if not checked.lines:

@@ -1,4 +1,4 @@
-"""How to tune, by size of data, of student, and by kind of answer, each with a reason.
+"""How to tune, by size of data, of student, and by type of answer, each with a reason.
 
 The rules are tables, read from the top: of each, the last row that fits is taken.
 They are rules of thumb. What a user states is taken instead.
@@ -97,7 +97,7 @@ NOT_REPLAYED = (0.0, "none unless stated; what a tenth keeps is shown in noteboo
 
 
 class Advice(NamedTuple):
-    """How many rationales a question, for a kind of answer, and why."""
+    """How many rationales a question, for a type of answer, and why."""
 
     samples: int
     reason: str
@@ -108,7 +108,7 @@ _LABELS = Advice(
     "of few possible answers a wrong rationale often reaches the right one by luck; "
     "more samples bring more of those",
 )
-BY_KIND = {
+BY_ANSWER_TYPE = {
     "number": Advice(
         4, "a right number is seldom luck: several ways to it may teach a little more"
     ),
@@ -161,9 +161,9 @@ class Plan:
         ]
 
 
-def advise(kind: str) -> Advice:
-    """How many rationales a question, for a kind of answer (one of `ANSWER_TYPES`)."""
-    return BY_KIND[kind]
+def advise(answer_type: str) -> Advice:
+    """How many rationales a question, for a type of answer (one of `ANSWER_TYPES`)."""
+    return BY_ANSWER_TYPE[answer_type]
 
 
 def recommend(questions: int, solved: int, parameters: int, **stated) -> Plan:

@@ -16,8 +16,9 @@ class Wishes:
     """What a user asks for; None and "" leave it to the rules.
 
     student: a name, a folder with a model, or a hub id. teacher, rationale_file: where
-    rationales are from, besides the questions' file. kind: of the answers. split: a
-    way of `splitting.WAYS`. test_questions: at most. samples: rationales a question.
+    rationales are from, besides the questions' file. answer_type: one of
+    `ANSWER_TYPES`; empty: as most answers are. split: a way of `splitting.WAYS`.
+    test_questions: at most. samples: rationales a question.
     most_asked: questions that the teacher is asked, at most. teacher_tokens: the
     longest text that it writes. prices: dollars per million tokens read and written.
     teach, method, epochs, batch_size, learning_rate, replayed: as `recommending.Plan`
@@ -29,7 +30,7 @@ class Wishes:
     student: str
     teacher: str = ""
     rationale_file: str = ""
-    kind: str = ""
+    answer_type: str = ""
     split: str = "template"
     test_questions: int = 200
     samples: int | None = None
@@ -72,7 +73,7 @@ def check_and_split(
     Raises UserError as `read_questions`, `check_enough` and `split_questions` do, once
     it has said what the file holds.
     """
-    checked = read_questions(path, wishes.kind)
+    checked = read_questions(path, wishes.answer_type)
     tell(checked.remarks(), say)
     check_enough(checked)
     split = split_questions(

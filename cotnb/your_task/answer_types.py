@@ -1,42 +1,42 @@
-"""Of which kind a file's answers are, and each answer in that kind's form."""
+"""Of which type a file's answers are, and each answer in that type's form."""
 
 import re
 from collections.abc import Callable, Sequence
 
 from cotnb.answers import LABELS, NUMBER, canonical
 
-ENOUGH = 0.9  # the share of answers that must be of a kind for it to be the file's
+ENOUGH = 0.9  # the share of answers that must be of a type for it to be the file's
 LONG_ANSWER = 12  # words: a text this long is hardly ever written again word by word
 _LETTER = re.compile(r"\(?[A-Za-z]\)?[.)]?")
 _BRACKETS = re.compile(r"[\[\](){}<>](?:\s*[\[\](){}<>])*")
 _UNIT = re.compile(r"\s*[%\u00b0]?\s*[A-Za-z]*\.?")  # "18 dollars", "5 km.", "20%"
 
 
-def detect_kind(answers: Sequence[str]) -> tuple[str, float]:
-    """The kind of most answers, and the share, 0 to 1, that is of it.
+def detect_answer_type(answers: Sequence[str]) -> tuple[str, float]:
+    """The type of most answers, and the share, 0 to 1, that is of it.
 
-    The first kind that holds for 9 in 10 of them, else "text", which holds for all.
+    The first type that holds for 9 in 10 of them, else "text", which holds for all.
     """
-    for kind, fits in _FITS.items():
+    for answer_type, fits in _FITS.items():
         share = sum(map(fits, answers)) / max(1, len(answers))
         if share >= ENOUGH:
-            return kind, share
+            return answer_type, share
     return "text", 1.0
 
 
-def read_answer(answer: str, kind: str) -> str | None:
-    """A bare answer as an `Example` holds it, or None where it is not of that kind.
+def read_answer(answer: str, answer_type: str) -> str | None:
+    """A bare answer as an `Example` holds it, or None where it is not of that type.
 
     "$1,000.00" is "1000", "(b)" is "B"; a text keeps its case and loses its full stop.
     """
-    if kind == "text":
+    if answer_type == "text":
         bare = " ".join(answer.split()).rstrip(".").strip()
         return bare if canonical(bare, "text") else None
-    if kind == "number" and len(list(NUMBER.finditer(answer))) != 1:
+    if answer_type == "number" and len(list(NUMBER.finditer(answer))) != 1:
         return None
-    if kind == "choice":
-        return canonical(answer.upper(), kind) if _is_letter(answer) else None
-    return canonical(answer, kind)
+    if answer_type == "choice":
+        return canonical(answer.upper(), answer_type) if _is_letter(answer) else None
+    return canonical(answer, answer_type)
 
 
 def is_long(answers: Sequence[str]) -> bool:
