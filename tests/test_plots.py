@@ -81,6 +81,19 @@ def test_accuracy_shows_mean_n_and_seeds():
     assert _inside(figure)
 
 
+def test_panels_that_the_claim_is_not_about_have_plain_titles():
+    def weights(judged):
+        figure = accuracy_by_condition(_scores(), judged=judged)
+        titles = [axes._left_title for axes in figure.axes]
+        return [title.get_fontweight() for title in titles], _texts(figure)
+
+    told, text = weights({"svamp"})
+    assert told == ["normal", "bold"] and "Bold: what the claim is about" in text
+    for everything in ((), {"svamp", "multiarith"}):
+        told, text = weights(everything)
+        assert told == ["bold", "bold"] and "Bold" not in text
+
+
 def test_unverified_numbers_are_hollow_and_said_to_be():
     figure = accuracy_by_condition(_scores(), PAPERS)
     diamonds = {

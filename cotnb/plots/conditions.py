@@ -8,6 +8,7 @@ from textwrap import fill
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from cotnb.formats import PROMPT_FORMATS
@@ -28,6 +29,7 @@ from cotnb.plots.style import (
 from cotnb.results.tables import pool_seeds
 
 ACROSS = 4  # panels beside each other, at most
+BESIDE = {"fontweight": "normal", "color": "#555555"}  # titles of further panels
 
 
 def accuracy_by_condition(
@@ -43,8 +45,8 @@ def accuracy_by_condition(
     mean over seeds, its whisker the 95% interval of `pool_seeds`, a small mark one
     seed. papers: rows of results/papers.csv to show as diamonds, hollow where the
     number is from memory and unverified. label: what the scores are shares of, where
-    not of right answers. judged: the tasks that the title is about, in bold where
-    there are others; empty: all of them.
+    not of right answers. judged: the tasks that the title is about, whose panels alone
+    have bold titles; empty: all of them.
     Raises UserError for a condition without STYLE.
     """
     if frame.empty:
@@ -70,9 +72,10 @@ def accuracy_by_condition(
                 continue
             of_place = [_of(table, place) for table in (frame, pooled)]
             _draw_bars(axes, *of_place, rows)
-            _set_title(axes, of_place[1], pooled["student"].nunique() > 1, across)
-            if apart and place[1] in judged:
-                axes.title.set_fontweight("bold")
+            named = pooled["student"].nunique() > 1
+            title_of = _set_title(axes, of_place[1], named, across)
+            if apart and place[1] not in judged:
+                title_of.set(**BESIDE)
             axes.set_xlabel(label)
             axes.tick_params(labelbottom=True)
             _draw_papers(axes, letters, place[1], rows)
@@ -107,12 +110,12 @@ def _of(table: pd.DataFrame, place: tuple[str, str]) -> pd.DataFrame:
     return table[(table["student"] == place[0]) & (table["task"] == place[1])]
 
 
-def _set_title(axes: Axes, pooled: pd.DataFrame, named: bool, across: int) -> None:
+def _set_title(axes: Axes, pooled: pd.DataFrame, named: bool, across: int) -> Text:
     task, n = task_label(pooled["task"].iloc[0]), f"(n = {span(pooled['n'])})"
     lines = [pooled["student"].iloc[0]] * named
     lines += [f"{task} {n}"] if len(task) + len(n) < 66 // across else [task, n]
     text = "\n".join(fill(line, max(22, 66 // across)) for line in lines)
-    axes.set_title(text, fontsize=9 if across == ACROSS else None)
+    return axes.set_title(text, fontsize=9 if across == ACROSS else None)
 
 
 def _set_reach(
@@ -189,8 +192,7 @@ def _caption(pooled: pd.DataFrame, letters: pd.DataFrame | None, apart: bool) ->
             "and questions resampled. White mark: one seed."
         )
     lines = [
-        f"{students}, {told} n: questions."
-        + " In bold: what the title is about." * apart,
+        f"{students}, {told} n: questions." + " Bold: what the claim is about." * apart,
         papers_caption(letters),
     ]
     return "\n".join(fill(line, 135) for line in lines if line)

@@ -25,17 +25,17 @@ class Wanted:
     asked: Asked
 
 
-def kept_replies(teacher: Teacher, prefix: str) -> Path:
-    """The cache's file of a teacher's replies: whoever asks again pays for nothing.
+def kept_replies(teacher: Teacher, prefix: str, folder: str | Path = "") -> Path:
+    """The file of a teacher's replies: whoever asks again pays for nothing.
 
-    prefix: what they are for. Another endpoint's model of the same name is another
-    teacher.
+    prefix: what they are for. folder: where it lies; empty: in the cache. Another
+    endpoint's model of the same name is another teacher.
     """
     told = teacher.name
     if isinstance(teacher, EndpointTeacher):
         told += f"@{teacher.client.base_url.netloc.decode()}"
     name = "".join(c if c.isalnum() or c in ".-+" else "-" for c in told)
-    return cache_folder() / "rationales" / f"{prefix}-{name}.jsonl"
+    return Path(folder or cache_folder() / "rationales") / f"{prefix}-{name}.jsonl"
 
 
 def collect(
