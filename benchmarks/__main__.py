@@ -10,7 +10,7 @@ import sys
 
 from benchmarks.paired import RESULTS
 from benchmarks.table import write_table
-from cotnb.files import current_commit
+from cotnb.versions import current_commit
 
 SECTIONS = {
     "tuning-smollm2-full": ("benchmarks.tuning", "smollm2", "full"),

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from cotnb.files import current_commit, write_whole
+from cotnb.files import write_whole
+from cotnb.versions import current_commit
 
 PAIRS = 5
 RESULTS = Path(__file__).with_name("results")

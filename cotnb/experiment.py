@@ -18,6 +18,7 @@ from cotnb.results.records import Score, write_record
 from cotnb.students import Student, students_loaded
 from cotnb.tasks import Example, load_task
 from cotnb.tasks.ho_et_al import BY_TEMPLATE
+from cotnb.tasks.registry import listed
 from cotnb.tasks.verifier import verify
 from cotnb.training.tuning import tunings_asked
 
@@ -173,7 +174,7 @@ def trials_of_splits(
     `teacher_rationales` do.
     """
     trials = []
-    for task in map(str.strip, tasks.split(",")):
+    for task in listed(tasks):
         own = f"{task.removeprefix('ho_')}.jsonl.gz"
         file = str(Path(rationale_file).with_name(own))
         trials += _trials_of_a_task(task, file, teacher, style, seed)
@@ -200,8 +201,7 @@ def demonstration_pool(tasks: str, size: int = 300) -> list[tuple[Example, str]]
     tasks: names separated by commas; empty for none. size: examples of each.
     Raises UserError as `load_task` does.
     """
-    names = [name.strip() for name in tasks.split(",") if name.strip()]
-    examples = [e for name in names for e in load_task(name, "train", size)]
+    examples = [e for name in listed(tasks) for e in load_task(name, "train", size)]
     return [(example, example.rationale or "") for example in examples]
 
 

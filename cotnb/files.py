@@ -1,7 +1,6 @@
-"""Files and folders put in place whole, and the commit that they come from."""
+"""Files and folders put in place whole, locked, and what a disk refuses."""
 
 import os
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +10,6 @@ from filelock import FileLock
 from safetensors import SafetensorError
 
 from cotnb.errors import UserError
-from cotnb.paths import project_folder
 
 NOT_WRITTEN = (OSError, SafetensorError, RuntimeError)  # see `disk_refusal`
 TORCH_WRITER = ("inline_container.cc", "PytorchStreamWriter")
@@ -113,28 +111,3 @@ def check_writable(folder: Path) -> None:
         raise UserError(
             f"{folder}: cannot be written to ({error.strerror}); choose another folder"
         ) from error
-
-
-def current_commit() -> str:
-    """The repository's commit, "+changes" where code or notebooks differ from it.
-
-    "unknown" outside a git repository.
-    """
-    try:
-        commit = _git("rev-parse", "HEAD")
-        changes = _git("status", "--porcelain", "--", "cotnb", "notebooks")
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return commit + ("+changes" if changes else "")
-
-
-def short_commit(commit: str) -> str:
-    """A commit's first seven digits, with what is added after them."""
-    name, plus, changes = commit.partition("+")
-    return name[:7] + plus + changes
-
-
-def _git(*arguments: str) -> str:
-    command = ["git", "-C", str(project_folder()), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return done.stdout.strip()

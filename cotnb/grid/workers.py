@@ -11,10 +11,10 @@ from distributed import Status, Worker, get_worker
 
 import cotnb
 from cotnb.cores import share_cores
-from cotnb.files import current_commit, short_commit
 from cotnb.grid.batch import LOCK, Outcome, run_one
 from cotnb.grid.executors import tokens, without_outputs
 from cotnb.grid.runs import Run
+from cotnb.versions import current_commit, short_commit
 
 LEAVING = (Status.closing, Status.closed, Status.failed)
 

@@ -2,12 +2,10 @@
 
 import json
 import logging
-import platform
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -15,11 +13,11 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from cotnb.cores import usable_cores
 from cotnb.errors import UserError
-from cotnb.files import current_commit, write_whole
+from cotnb.files import write_whole
 from cotnb.formats import PROMPT_FORMATS
 from cotnb.statistics import wilson_interval
+from cotnb.versions import current_commit, package_versions
 
-PACKAGES = ("cotnb", "torch", "transformers", "datasets", "peft")
 KEY = (
     "notebook",
     "student",
@@ -126,7 +124,7 @@ def write_record(
         parameters=parameters,
         seed=seed,
         commit=current_commit(),
-        versions=_versions(),
+        versions=package_versions(),
         device=_device(),
         wall_seconds=round(time.time() - started, 1),
         finished=datetime.now(UTC).isoformat(timespec="milliseconds"),
@@ -207,16 +205,6 @@ def _record_files(folder: Path, left_out: Collection[str]) -> list[Path]:
 
 def _key(record: dict, score: Score) -> tuple:
     return (record["notebook"], *(getattr(score, name) for name in KEY[1:]))
-
-
-def _versions() -> dict[str, str]:
-    versions = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            versions[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            versions[package] = "not installed"
-    return versions
 
 
 def _device() -> str:

@@ -9,7 +9,7 @@ import pandas as pd
 from PIL import Image
 
 from cotnb.errors import UserError
-from cotnb.files import short_commit, write_whole
+from cotnb.files import write_whole
 from cotnb.grid.profiles import family_of, published_profiles, setting_of
 from cotnb.paths import project_folder
 from cotnb.plots import as_png, task_label
@@ -35,6 +35,7 @@ from cotnb.results.figures import (
 from cotnb.results.insights import INSIGHTS
 from cotnb.results.reading import read_claims, read_scores
 from cotnb.results.tables import COMMAND
+from cotnb.versions import short_commit
 
 BEGIN = "<!-- results:begin -->"
 END = "<!-- results:end -->"

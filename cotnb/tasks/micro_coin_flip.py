@@ -157,11 +157,6 @@ class CoinVerdict:
     answer_correct: bool
 
     @property
-    def all_steps_right(self) -> bool:
-        """At least one stated side, all of them right, and none missing."""
-        return len(self.stated) > 0 and self.sides_correct and self.complete
-
-    @property
     def error_kind(self) -> str | None:
         """None for a right rationale, else the first kind of error that applies.
 

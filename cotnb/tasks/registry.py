@@ -57,14 +57,14 @@ def task_list(text: str, left_out: str = "") -> list[str]:
     left_out: those of micro_bbh that are not wanted: "web_of_lies, navigate".
     Raises UserError where one of these is not micro_bbh's.
     """
-    unwanted = _names(left_out)
+    unwanted = listed(left_out)
     if unknown := set(unwanted) - set(MICRO_BBH):
         raise UserError(
             f"left_out: micro_bbh has no {', '.join(sorted(unknown))}; "
             f"it has {', '.join(MICRO_BBH)}"
         )
     parts = [f"micro_bbh_{task}" for task in MICRO_BBH if task not in unwanted]
-    of_each = [parts if name == "micro_bbh" else [name] for name in _names(text)]
+    of_each = [parts if name == "micro_bbh" else [name] for name in listed(text)]
     return [name for names in of_each for name in names]
 
 
@@ -90,7 +90,8 @@ def load_task(
     return examples[:size]
 
 
-def _names(text: str) -> list[str]:
+def listed(text: str) -> list[str]:
+    """The names in a text that commas separate."""
     return [name.strip() for name in text.split(",") if name.strip()]
 
 

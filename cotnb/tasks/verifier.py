@@ -102,12 +102,6 @@ class Verdict:
     too_short: bool = False
 
     @property
-    def all_steps_right(self) -> bool:
-        """At least one equation, and all of them true, grounded and together enough."""
-        found = len(self.equations) > 0
-        return found and self.arithmetic_correct and self.follows and self.complete
-
-    @property
     def error_kind(self) -> str | None:
         """The first kind of error that applies, None for a right rationale.
 

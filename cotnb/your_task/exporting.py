@@ -59,12 +59,15 @@ def export_student(student: Student, folder: Path) -> Path:
     """
     source = cache_folder() / "students" / student.fingerprint
     place = folder / STUDENT
-    new = folder / f".{STUDENT}.new"
+    new, old = folder / f".{STUDENT}.new", folder / f".{STUDENT}.old"
     try:
-        shutil.rmtree(new, ignore_errors=True)
+        for left in (new, old):  # by a kill
+            shutil.rmtree(left, ignore_errors=True)
         shutil.copytree(source, new)
-        shutil.rmtree(place, ignore_errors=True)
+        if place.is_dir():
+            os.replace(place, old)
         os.replace(new, place)
+        shutil.rmtree(old, ignore_errors=True)
     except (OSError, shutil.Error) as error:
         raise UserError(
             f"{place}: the student could not be copied ({error}); make room and run "

@@ -8,12 +8,13 @@ import pandas as pd
 
 import cotnb
 from cotnb.evaluation import Asking, Prediction, prompts_for
-from cotnb.files import current_commit, short_commit, write_whole
+from cotnb.files import write_whole
 from cotnb.formats import PROMPT_FORMATS
 from cotnb.plots import FORMAT_LABELS, STYLE, as_png, before_and_after
 from cotnb.results.report import as_markdown
 from cotnb.results.tables import scores_frame
 from cotnb.students import Student, describe
+from cotnb.versions import current_commit, short_commit
 from cotnb.your_task.comparing import (
     ASKED,
     BEFORE,
