@@ -231,7 +231,7 @@ def test_interrupted_while_it_writes_it_keeps_what_is_paid(
     with pytest.raises(KeyboardInterrupt):
         collect(teacher, wanted(20), path, SAMPLING, "plain")
     assert 0 < len(lines(path)) == sum(server.paid.values()) == server.tries < 20
-    assert "stopping once the replies under way are kept" in capsys.readouterr().out
+    assert "stopping once replies under way are kept" in capsys.readouterr().out
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 

@@ -16,6 +16,8 @@ from functools import cached_property
 from cotnb.errors import UserError
 from cotnb.rationales.teachers import Asked, Reply, Sampling
 
+LOOK_SECONDS = 0.5  # between looks at whether the user wants to stop
+
 
 @dataclass
 class EndpointTeacher:
@@ -57,7 +59,8 @@ class EndpointTeacher:
                         running[pool.submit(self._ask, client, one, sampling)] = number
                     if not running:
                         break
-                    done, _ = wait(running, return_when=FIRST_COMPLETED)
+                    done, _ = wait(running, LOOK_SECONDS, FIRST_COMPLETED)
+                    interrupt.tell()
                     for future in done:
                         number = running.pop(future)
                         try:
@@ -145,7 +148,7 @@ class _HeldInterrupt:
     """
 
     def __init__(self):
-        self.came, self.before = False, {}
+        self.came, self.told, self.before = False, False, {}
 
     def __enter__(self):
         if threading.current_thread() is threading.main_thread():
@@ -162,4 +165,9 @@ class _HeldInterrupt:
     def _hold(self, *_):
         self.came = True
         self.__exit__()
-        print("stopping once the replies under way are kept; stop again to lose them")
+
+    def tell(self) -> None:
+        """Say once, and not within a signal, what an interrupt that came does."""
+        if self.came and not self.told:
+            self.told = True
+            print("stopping once replies under way are kept; stop again to lose them")
