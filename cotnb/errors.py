@@ -1,4 +1,4 @@
-"""The one exception that stands for a user's mistake."""
+"""The one exception that stands for a user's mistake, and what others say in a line."""
 
 
 class UserError(Exception):
@@ -11,3 +11,9 @@ class UserError(Exception):
     def _render_traceback_(self) -> list[str]:
         """What IPython shows of it, a line each."""
         return [f"{type(self).__name__}: {self}"]
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message that says anything, or the error's name."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    return next(filter(None, lines), type(error).__name__)

@@ -74,7 +74,8 @@ class Asking:
             )
         least = {"demonstrations": 0, "max_new_tokens": 1, "batch_size": 1, "seed": 0}
         for field, lowest in least.items():
-            if not (value := getattr(self, field)) >= lowest or value != int(value):
+            value = getattr(self, field)
+            if not isinstance(value, int) or value < lowest:
                 raise UserError(
                     f"{field}={value}: expected a whole number, {lowest} or more"
                 )

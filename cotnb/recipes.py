@@ -69,11 +69,11 @@ class Recipe:
         for field in (*whole, "epochs", "learning_rate", "clip", "temperature"):
             if not 0 < (value := getattr(self, field)) < math.inf:
                 raise UserError(f"{field}={value}: expected above 0")
-            if field in whole and value != int(value):
+            if field in whole and not isinstance(value, int):
                 raise UserError(f"{field}={value}: expected a whole number")
         if not 0 <= self.weight_decay < math.inf:
             raise UserError(f"weight_decay={self.weight_decay}: expected 0 or above")
-        if not 0 <= self.seed < 2**32:
+        if not (isinstance(self.seed, int) and 0 <= self.seed < 2**32):
             raise UserError(f"seed={self.seed}: expected 0 up to {2**32 - 1}")
         if not 0 <= self.warmup_ratio < 1:
             raise UserError(f"warmup_ratio={self.warmup_ratio}: expected 0 up to 1")

@@ -25,7 +25,7 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
-from cotnb.errors import UserError
+from cotnb.errors import UserError, first_line
 from cotnb.files import made_once
 from cotnb.first_layers import keep_first_layers, split_name
 from cotnb.ladder.cards import ladder_folder
@@ -114,7 +114,7 @@ def open_student(folder: str | Path, name: str, fingerprint: str = "") -> Studen
         model = family.from_pretrained(folder, dtype=torch.float32)
         tokenizer = AutoTokenizer.from_pretrained(folder)
     except Exception as error:  # of a file, of weights' shapes, of a lost connection
-        reason = (str(error).splitlines() or ["unknown"])[0]
+        reason = first_line(error)
         known = ", ".join((SMOLLM2, *TOY_STUDENTS, *LADDER))
         raise UserError(
             f"student {name!r}: neither a folder with a model, nor one of {known}, "
@@ -191,7 +191,7 @@ def _fetch_smollm2(folder: Path) -> None:
             fetch(folder)
             return
         except Exception as error:  # each library has its own for a lost connection
-            tried.append((str(error).splitlines() or ["failed"])[0][:160])
+            tried.append(first_line(error)[:160])
             shutil.rmtree(folder)
             folder.mkdir()
     raise UserError(

@@ -320,7 +320,10 @@ def test_test_sets_are_named_and_measured(tmp_path):
         output=str(tmp_path),
     )
     assert [(s.n, s.seed) for s in scores] == [(5, 3)] * 4
-    assert len(list(tmp_path.glob("before_tuning-*.jsonl"))) == 4
+    names = {path.name for path in tmp_path.glob("before_tuning-0-*.jsonl")}
+    assert (
+        len(names) == 4 and "before_tuning-0-micro_world-zero_shot_cot.jsonl" in names
+    )
     named = load_test_sets("micro_world:test_ood:7, micro_bbh:test", 5)
     assert {name: len(own) for name, own in named.items()} == {
         "micro_world_ood": 7,

@@ -267,7 +267,11 @@ def test_a_pretrained_student_reads_on_from_where_it_was(few_marks):
 def test_a_published_student_reads_on_and_its_card_tells_all(few_marks, tmp_path):
     start = pretrain("ladder-0.3M", 640, SMALL)
     first = publish(start, "ladder-0.3M", tmp_path / "first", questions=15)
+    card = json.loads((first / "card.json").read_text())
+    del card["moments_anew"]  # as of those that were published before it was noted
+    (first / "card.json").write_text(json.dumps(card))
     folder = pretrain_further(first, "ladder-0.3M", 1280, 1e-3)
+    assert pretraining_note(folder)["moments_anew"] == [20]
     second = publish(folder, "ladder-0.3M", tmp_path / "second", questions=15)
     cards = [json.loads((at / "card.json").read_text()) for at in (first, second)]
     assert [card["pairs"] for card in cards] == [640, 640 + 1280]

@@ -45,12 +45,15 @@ def _simulate(generator, seeds, questions, shared, spread=0.05):
 @pytest.mark.parametrize("spread", [0.01, 0.05, 0.5])
 @pytest.mark.parametrize("shared", [True, False])
 @pytest.mark.parametrize("seeds", [3, 5])
-def test_a_bootstrap_interval_covers_the_truth_19_times_in_20(seeds, shared, spread):
+def test_a_bootstrap_interval_covers_the_truth_19_times_in_20(
+    seeds, shared, spread, monkeypatch
+):
+    monkeypatch.setattr("cotnb.statistics.RESAMPLES", 500)
     generator = np.random.default_rng(seeds)
     held = 0
     for _ in range(200):
         differences = _simulate(generator, seeds, 60, shared, spread)
-        _, low, high = hierarchical_bootstrap(differences, generator, 500)
+        _, low, high = hierarchical_bootstrap(differences, generator)
         held += low <= TRUTH <= high
     # above 0.95 where each seed has questions of its own: these are counted twice
     assert 0.90 <= held / 200 <= 0.995
@@ -60,31 +63,31 @@ def test_a_bootstrap_interval_covers_the_truth_19_times_in_20(seeds, shared, spr
 def test_normal_tails_would_cover_too_little_where_seeds_differ(seeds, monkeypatch):
     """The broken variant: the test above can tell it from the right one."""
     monkeypatch.setattr("cotnb.statistics._t_end", lambda *_: 0.0)
+    monkeypatch.setattr("cotnb.statistics.RESAMPLES", 500)
     generator = np.random.default_rng(seeds)
     held = 0
     for _ in range(200):
         differences = _simulate(generator, seeds, 60, True, 0.5)
-        _, low, high = hierarchical_bootstrap(differences, generator, 500)
+        _, low, high = hierarchical_bootstrap(differences, generator)
         held += low <= TRUTH <= high
     assert held / 200 < 0.90
 
 
-def test_shared_questions_drawn_seed_by_seed_would_cover_too_little():
+def test_shared_questions_drawn_seed_by_seed_would_cover_too_little(monkeypatch):
     """The broken variant: the test above can tell it from the right one."""
+    monkeypatch.setattr("cotnb.statistics.RESAMPLES", 500)
     generator = np.random.default_rng(0)
     held = 0
     for _ in range(200):
         differences = list(_simulate(generator, 5, 60, shared=True))
-        _, low, high = hierarchical_bootstrap(differences, generator, 500)
+        _, low, high = hierarchical_bootstrap(differences, generator)
         held += low <= TRUTH <= high
     assert held / 200 < 0.90
 
 
 def test_one_seed_resamples_questions_alone():
     differences = np.random.default_rng(0).normal(size=(1, 400))
-    estimate, low, high = hierarchical_bootstrap(
-        differences, np.random.default_rng(1), 4000
-    )
+    estimate, low, high = hierarchical_bootstrap(differences, np.random.default_rng(1))
     assert estimate == pytest.approx(differences.mean())
     error = differences.std() / 20
     assert (high - low) / 2 == pytest.approx(1.96 * error, rel=0.05)
@@ -100,10 +103,10 @@ def test_the_seeds_spread_widens_the_interval():
 
 def test_the_same_generator_gives_the_same_interval_at_any_chunk_size(monkeypatch):
     differences = np.random.default_rng(0).normal(size=(3, 50))
-    first = hierarchical_bootstrap(differences, np.random.default_rng(1), 2000)
-    assert first == hierarchical_bootstrap(differences, np.random.default_rng(1), 2000)
+    first = hierarchical_bootstrap(differences, np.random.default_rng(1))
+    assert first == hierarchical_bootstrap(differences, np.random.default_rng(1))
     monkeypatch.setattr("cotnb.statistics.CELLS_AT_ONCE", 53 * 100)
-    small = hierarchical_bootstrap(differences, np.random.default_rng(1), 2000)
+    small = hierarchical_bootstrap(differences, np.random.default_rng(1))
     assert small == pytest.approx(first, abs=0.05)
 
 

@@ -292,6 +292,10 @@ def test_two_at_once_train_once():
         ({"epochs": 0}, r"epochs=0\.0: expected above 0"),
         ({"precision": "int8"}, "precision='int8'"),
         ({"warmup_ratio": 1.5}, "warmup_ratio=1.5"),
+        ({"batch_size": 16.0}, "batch_size=16.0: expected a whole number"),
+        ({"max_length": 0}, "max_length=0: expected above 0"),
+        ({"weight_decay": float("nan")}, "weight_decay=nan: expected 0 or above"),
+        ({"seed": 0.5}, "seed=0.5: expected 0 up to"),
     ],
 )
 def test_a_bad_recipe_is_refused(change, message):
@@ -307,11 +311,24 @@ def test_no_pairs_and_long_pairs_are_named():
         tune("toy-t5", PAIRS, long)
 
 
+def test_as_many_tokens_as_there_may_be_are_read_and_one_more_is_not():
+    tokenizer, [pair, *_] = load_student("toy-t5").tokenizer, PAIRS
+    [row] = encode_pairs(tokenizer, [pair], True, 1000)
+    longest = max(len(row.prompt), len(row.target))
+    assert encode_pairs(tokenizer, [pair], True, longest) == [row]
+    with pytest.raises(UserError, match=f"max_length is {longest - 1}"):
+        encode_pairs(tokenizer, [pair], True, longest - 1)
+    both = Pair("a", "b" * (longest - 1))  # with its end mark
+    assert encode_pairs(tokenizer, [both], True, longest)
+    with pytest.raises(UserError, match="max_length"):
+        encode_pairs(tokenizer, [Pair("a", "b" * longest)], True, longest)
+
+
 def test_a_pair_that_a_decoder_has_no_room_for_is_named():
     student = load_student("toy-llama")
     student.model.config.max_position_embeddings = 20
     with pytest.raises(UserError, match="has room for 20 tokens, not for a prompt of"):
-        tune(student, PAIRS, QUICK)
+        tune(student, PAIRS, replace(QUICK, seed=20))
 
 
 def test_an_unknown_student_is_one_line():

@@ -14,6 +14,8 @@ from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokeni
 
 from cotnb import cli
 from cotnb.errors import UserError
+from cotnb.files import write_whole
+from cotnb.paths import cache_folder
 from cotnb.plots import before_and_after
 from cotnb.rationales.endpoint_teacher import EndpointTeacher
 from cotnb.rationales.teachers import Reply
@@ -29,7 +31,7 @@ from cotnb.your_task.comparing import (
     training_pairs,
     with_general,
 )
-from cotnb.your_task.exporting import claim_folder, loading_code
+from cotnb.your_task.exporting import claim_folder, export_student, loading_code
 from cotnb.your_task.questions import check_enough, read_questions
 from cotnb.your_task.recommending import recommend
 from cotnb.your_task.report import better_and_worse, report_text
@@ -625,7 +627,7 @@ def test_rationales_that_are_too_long_leave_both_tunings_as_many_steps(place):
     fits = fitting(student, found.split.train, solved, "cot", 512, seed=0)
     assert fits.too_long == len(solved) // 2
     assert len(fits.pairs["cot"]) == len(fits.pairs["answer_only"])
-    with pytest.raises(UserError, match="every question or rationale has 512 tokens"):
+    with pytest.raises(UserError, match="is too long for toy-t5 or for max_length, 512"):
         fitting(student, found.split.train, solved[1::2], "cot", 512, seed=0)
 
 
@@ -696,6 +698,25 @@ def test_an_exported_student_is_the_tuned_one(place):
         if not torch.equal(weights, untuned[name])
     ]
     assert changed
+
+
+def test_a_student_that_was_there_stays_until_the_next_is_in_place(
+    tmp_path, monkeypatch
+):
+    student = replace(load_student("toy-t5"), fingerprint="as-tuned")
+    write_whole(cache_folder() / "students" / "as-tuned" / "config.json", "{}")
+    [first, second] = [tmp_path / name for name in ("student", ".student.old")]
+    export_student(student, tmp_path)
+    first.rename(second)  # as a kill leaves it between two moves
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched, pytest.raises(UserError, match="No space"):
+        patched.setattr("cotnb.your_task.exporting.shutil.copytree", full)
+        export_student(student, tmp_path)
+    assert (first / "config.json").is_file() and not second.exists()
+    assert export_student(student, tmp_path) == first
 
 
 def test_an_exported_adapter_loads_on_its_base(tmp_path):

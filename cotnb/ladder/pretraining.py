@@ -144,13 +144,14 @@ def pretraining_note(folder: Path) -> dict:
 
     Keys: steps, seconds (since the last start), pairs, device, recipe, losses, as
     `tuning_history` has them, curve: rows of {"step", "pairs", "what", "accuracy",
-    "n"}, moments_anew: the steps, if any, at which it was read on, and read_on: for
-    each time that it was, {"first", "pairs", "learning_rate"}.
+    "n"}, moments_anew: the steps, if any, at which it was read on (once, of the 8M, it
+    went on on another machine), and read_on: for each time that it was read on,
+    {"first", "pairs", "learning_rate"}.
     """
     note = json.loads((folder / DONE).read_text())
     earlier = note.pop("earlier", None)
-    whole = {"moments_anew": [], "read_on": []}
-    return _joined(earlier, note) if earlier else note | whole
+    alone = {"moments_anew": [], "read_on": []}
+    return _joined(earlier, note) if earlier else alone | note
 
 
 def publish(folder: Path, name: str, target: Path, questions: int = 500) -> Path:
@@ -227,7 +228,7 @@ def _joined(earlier: dict, note: dict) -> dict:
     return earlier | {
         **{key: earlier[key] + note[key] for key in ("steps", "seconds", "pairs")},
         **{key: earlier[key] + rows for key, rows in later.items()},
-        "moments_anew": [*earlier["moments_anew"], steps],
+        "moments_anew": [*earlier.get("moments_anew", []), steps],
         "read_on": [*earlier.get("read_on", []), on],
     }
 

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def kept_replies(teacher: Teacher, prefix: str, folder: str | Path = "") -> Path
     """
     told = teacher.name
     if isinstance(teacher, EndpointTeacher):
-        told += f"@{teacher.client.base_url.netloc.decode()}"
+        told += f"@{teacher.host}"
     name = "".join(c if c.isalnum() or c in ".-+" else "-" for c in told)
     return Path(folder or cache_folder() / "rationales") / f"{prefix}-{name}.jsonl"
 
@@ -82,8 +83,8 @@ def _ask(
         return new
     progress = Progress(len(wanted), f"asking {teacher.name}, replies")
     try:
-        with path.open("a", encoding="utf-8") as file:
-            replies = teacher.replies([w.asked for w in wanted], sampling)
+        replies = teacher.replies([w.asked for w in wanted], sampling)
+        with path.open("a", encoding="utf-8") as file, closing(replies):
             for number, reply in replies:
                 new.append(_judge(teacher, wanted[number], reply, sampling, style))
                 file.write(json.dumps(new[-1].row(), ensure_ascii=False) + "\n")

@@ -7,11 +7,12 @@ by itself, later and later, on 429, 5xx, time-outs and lost connections.
 import os
 import re
 import signal
-import threading
-from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from queue import Empty, SimpleQueue
+from threading import Thread, current_thread, main_thread
+from urllib.parse import urlsplit
 
 from cotnb.errors import UserError
 from cotnb.rationales.teachers import Asked, Reply, Sampling
@@ -36,45 +37,59 @@ class EndpointTeacher:
     def name(self) -> str:
         return self.model
 
+    @property
+    def host(self) -> str:
+        """The server that OPENAI_BASE_URL names, with its port, or OpenAI's own."""
+        address = os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
+        return urlsplit(address).netloc.rpartition("@")[2]
+
     def replies(
         self, asked: Sequence[Asked], sampling: Sampling
-    ) -> Iterator[tuple[int, Reply]]:
+    ) -> Generator[tuple[int, Reply]]:
         """As `Teacher` says; what is under way when one fails is still waited for.
 
-        So it is when the user interrupts, unless the user does so again.
+        So it is when the user interrupts, unless the user does so again, or whoever
+        reads the replies leaves.
         Raises UserError where a request fails for good, with what the endpoint says.
         """
         client = self.client
-        waiting, failed = iter(enumerate(asked)), None
-        running = {}
-        pool = ThreadPoolExecutor(self.concurrency)
+        waiting, failed, under_way = iter(enumerate(asked)), None, 0
+        came: SimpleQueue = SimpleQueue()  # (number, a reply or what went wrong)
+
+        def ask(number: int, one: Asked) -> None:
+            try:
+                came.put((number, self._ask(client, one, sampling)))
+            except Exception as error:  # the client's, or of a reply unlike others
+                came.put((number, error))
+
         try:
             with _HeldInterrupt() as interrupt:
                 while True:
                     on = not failed and not interrupt.came
-                    while on and len(running) < self.concurrency:
+                    while on and under_way < self.concurrency:
                         number, one = next(waiting, (None, None))
                         if one is None:
                             break
-                        running[pool.submit(self._ask, client, one, sampling)] = number
-                    if not running:
+                        # a daemon, as nobody's exit shall wait for a hung endpoint
+                        Thread(target=ask, args=(number, one), daemon=True).start()
+                        under_way += 1
+                    if not under_way:
                         break
-                    done, _ = wait(running, LOOK_SECONDS, FIRST_COMPLETED)
-                    interrupt.tell()
-                    for future in done:
-                        number = running.pop(future)
-                        try:
-                            reply = future.result()
-                        except Exception as error:  # the client's, or no such reply
-                            failed = failed or error
-                        else:
-                            yield number, reply
+                    try:
+                        number, reply = came.get(timeout=LOOK_SECONDS)
+                    except Empty:
+                        continue
+                    finally:
+                        interrupt.tell()
+                    under_way -= 1
+                    if isinstance(reply, Exception):
+                        failed = failed or reply
+                    else:
+                        yield number, reply
         except BaseException:  # nobody waits any longer
             client.close()
-            del self.client
+            self.__dict__.pop("client", None)
             raise
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
         if interrupt.came:
             raise KeyboardInterrupt
         if failed:
@@ -151,7 +166,7 @@ class _HeldInterrupt:
         self.came, self.told, self.before = False, False, {}
 
     def __enter__(self):
-        if threading.current_thread() is threading.main_thread():
+        if current_thread() is main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
                 if callable(handler := signal.getsignal(number)):
                     self.before[number] = handler

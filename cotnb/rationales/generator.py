@@ -33,7 +33,7 @@ def from_generator(
     a fault by hand in 47 of 170 right answers on dates. Solutions of one step have no
     room for it. voices: in how many ways steps are worded, drawn step by step; more
     than one for the micro-world alone. Raises UserError for an example whose solution
-    is not known or has one wording.
+    is not known or has one wording, and for errors in an answer that is no number.
     """
     generator = random.Random(seed)
     rates = (error_rate, hidden_error_rate)

@@ -1,7 +1,7 @@
 """What a teacher is: something that continues prompts, and tells what it cost."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -47,11 +47,12 @@ class Teacher(Protocol):
     """Anything with a name that replies to prompts.
 
     `replies` yields (number of the one asked, its reply) as they come, in any order,
-    and raises UserError where it cannot go on; what was yielded by then counts.
+    and raises UserError where it cannot go on; what was yielded by then counts. It is
+    closed by who reads it.
     """
 
     name: str
 
     def replies(
         self, asked: Sequence[Asked], sampling: Sampling
-    ) -> Iterator[tuple[int, Reply]]: ...
+    ) -> Generator[tuple[int, Reply]]: ...

@@ -11,7 +11,7 @@ from itertools import chain, zip_longest
 from pathlib import Path
 
 from cotnb.answers import canonical
-from cotnb.errors import UserError
+from cotnb.errors import UserError, first_line
 from cotnb.paths import named_folder
 from cotnb.tasks.example import Example
 
@@ -77,7 +77,7 @@ def _from_hub(repository: str, config: str | None, split: str) -> list[dict]:
     try:
         return list(load_dataset(repository, config, split=split))
     except Exception as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        reason = first_line(error)
         raise UserError(
             f"{repository} could not be loaded from the hub ({reason}); connect, "
             "or set COTNB_MIRROR to a folder laid out like the hub"
@@ -94,8 +94,8 @@ def _from_mirror(
     files = found["jsonl"] or found["parquet"]
     if not files:
         raise UserError(
-            f"COTNB_MIRROR: no {split}*.jsonl or {split}*.parquet in {folder}; "
-            f"copy {repository} there as the hub lays it out"
+            f"COTNB_MIRROR: no {split}.jsonl or .parquet, nor {split}-….jsonl or "
+            f".parquet in {folder}; copy {repository} there as the hub lays it out"
         )
     return _read_files(files, repository, split)
 

@@ -146,7 +146,7 @@ def verify(example: Example, rationale: str) -> Verdict:
         )
     answer = Fraction(example.answer.replace(",", ""))
     equations = find_equations(rationale)
-    exact = find_equations(" ".join(example.steps)) if example.steps else ()
+    exact = find_equations("\n".join(example.steps)) if example.steps else ()
     unfounded = _unfounded(example.question, equations)
     exact_results = Counter(equation.result for equation in exact)
     answer_correct = bool(equations) and equations[-1].result == answer

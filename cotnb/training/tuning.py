@@ -76,7 +76,8 @@ def tune(student: str | Student, pairs: Sequence[Pair], recipe: Recipe) -> Stude
     waits. After a kill the same call goes on from the last checkpoint. COTNB_PROCESSES
     has it trained on several devices, and under `accelerate launch` it is trained by
     all processes that call this alike.
-    Raises UserError where there are no pairs or one is longer than max_length.
+    Raises UserError where there are no pairs, or one is longer than max_length or than
+    the student has room for.
     """
     base, folder = _tuned_folder(student, pairs, recipe, kept=0)
     return _load_tuned(base, folder, folder.name)

@@ -199,8 +199,8 @@ def fitting(
     ]
     if not fits:
         raise UserError(
-            f"every question or rationale has {max_length} tokens or more of "
-            f"{student.name}'s: shorten them"
+            f"every question or rationale is too long for {student.name} or for "
+            f"max_length, {max_length} tokens: shorten them"
         )
     left = {example.id: example for example, _ in fits}
     pairs = training_pairs(list(left.values()), fits, teach, seed)

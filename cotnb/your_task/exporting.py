@@ -61,7 +61,9 @@ def export_student(student: Student, folder: Path) -> Path:
     place = folder / STUDENT
     new, old = folder / f".{STUDENT}.new", folder / f".{STUDENT}.old"
     try:
-        for left in (new, old):  # by a kill
+        if old.is_dir() and not place.is_dir():  # a kill left it so
+            os.replace(old, place)
+        for left in (new, old):
             shutil.rmtree(left, ignore_errors=True)
         shutil.copytree(source, new)
         if place.is_dir():
