@@ -255,7 +255,7 @@ def test_smoke_scores_agree_with_its_predictions(smoke):
     own = scores[scores["notebook"] == "08_cot_vs_answer_only"]
     assert len(own) == 10
     for row in own.itertuples():
-        name = f"{row.condition}-{row.task}-{row.prompt_format}.jsonl"
+        name = f"{row.condition}-{row.step}-{row.task}-{row.prompt_format}.jsonl"
         path = place / "runs" / "smoke" / row.run / name
         predictions = [json.loads(line) for line in path.read_text().splitlines()]
         assert len(predictions) == row.n

@@ -627,7 +627,9 @@ def test_rationales_that_are_too_long_leave_both_tunings_as_many_steps(place):
     fits = fitting(student, found.split.train, solved, "cot", 512, seed=0)
     assert fits.too_long == len(solved) // 2
     assert len(fits.pairs["cot"]) == len(fits.pairs["answer_only"])
-    with pytest.raises(UserError, match="is too long for toy-t5 or for max_length, 512"):
+    with pytest.raises(
+        UserError, match="is too long for toy-t5 or for max_length, 512"
+    ):
         fitting(student, found.split.train, solved[1::2], "cot", 512, seed=0)
 
 
