@@ -171,8 +171,8 @@ def test_the_board_has_a_column_a_profile_and_a_row_a_claim():
     figure = verdicts_by_profile(both, "Board")
     tiny, smol = figure.axes
     assert [a.get_title(loc="left") for a in (tiny, smol)] == [
-        "profile tiny",
-        "profile smol",
+        "the ladder\nprofile tiny",
+        "SmolLM2-135M\nprofile smol",
     ]
     told = [text.get_text() for text in tiny.texts]
     assert [t for t in told if "\n" not in t] == [

@@ -25,6 +25,7 @@ from cotnb.results.claims import in_points
 
 ROW = 0.44  # inches that a claim takes
 STATEMENTS, COLUMN = 5.4, 2.8  # inches of width
+FAMILIES = {"tiny": "the ladder\n", "smol": "SmolLM2-135M\n"}  # of published profiles
 
 
 def verdicts_by_profile(claims_frame: pd.DataFrame, title: str) -> Figure:
@@ -51,7 +52,7 @@ def verdicts_by_profile(claims_frame: pd.DataFrame, title: str) -> Figure:
                 place = places[claim.claim, setting_of(claim.profile)]
                 draw_interval(axes, place, claim, limit)
                 _tell(axes, place, claim, 1.15 * limit)
-            axes.set_title(f"profile {family}")
+            axes.set_title(FAMILIES.get(family, "") + f"profile {family}")
             axes.set_xlim(-limit, 2.7 * limit)
             axes.axvline(0, color="black", linewidth=0.8)
             ticks = _ticks(limit)

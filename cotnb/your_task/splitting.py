@@ -133,7 +133,8 @@ def _draw(groups: dict[str, list[Example]], wanted: int, seed: int) -> set[str]:
             chosen |= {example.id for example in groups[name]}
     if len(chosen) < wanted / 2:
         raise UserError(
-            f"{len(groups)} templates, and those small enough to keep back have "
+            f"{len(groups)} template{'s' if len(groups) > 1 else ''}, and those small "
+            "enough to keep back have "
             f"{len(chosen)} of the {wanted} test questions wanted: a split by chance "
             "(--split random) is left, whose test tells nothing of new templates"
         )
