@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 
 from cotnb.errors import UserError
 
-NOT_WRITTEN = (OSError, SafetensorError, RuntimeError)  # see `disk_refusal`
+NOT_WRITTEN = (OSError, SafetensorError, RuntimeError)  # see `_disk_refusal`
 TORCH_WRITER = ("inline_container.cc", "PytorchStreamWriter")
 
 
@@ -71,22 +71,29 @@ def made_once(folder: Path, fill: Callable[[Path], None]) -> Path:
     with locked_file(folder):
         if folder.is_dir():
             return folder
-        try:
-            with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-                filled = Path(scratch) / "filled"  # open to others, as scratch is not
-                filled.mkdir()
-                fill(filled)
-                os.replace(filled, folder)
-        except NOT_WRITTEN as error:
-            if (why := disk_refusal(error)) is None:
-                raise
-            raise UserError(
-                f"{folder}: not written ({why}); make room there and run again"
-            ) from error
+        with (
+            refusals_told(f"{folder}: not written", "make room there and run again"),
+            tempfile.TemporaryDirectory(dir=folder.parent) as scratch,
+        ):
+            filled = Path(scratch) / "filled"  # open to others, as scratch is not
+            filled.mkdir()
+            fill(filled)
+            os.replace(filled, folder)
     return folder
 
 
-def disk_refusal(error: BaseException) -> str | None:
+@contextmanager
+def refusals_told(what: str, to_do: str) -> Iterator[None]:
+    """Where the disk refuses what is written within: UserError "what (why); to_do"."""
+    try:
+        yield
+    except NOT_WRITTEN as error:
+        if (why := _disk_refusal(error)) is None:
+            raise
+        raise UserError(f"{what} ({why}); {to_do}") from error
+
+
+def _disk_refusal(error: BaseException) -> str | None:
     """What the disk said, where an error of NOT_WRITTEN is of writing; else None.
 
     safetensors and torch.save have their own words for it.

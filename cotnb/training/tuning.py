@@ -26,7 +26,7 @@ from cotnb.attention.gpu import never_wait
 from cotnb.attention.packed import read_packed_rows
 from cotnb.attention.rows import attend_by_rows
 from cotnb.errors import UserError
-from cotnb.files import NOT_WRITTEN, disk_refusal
+from cotnb.files import refusals_told
 from cotnb.formats import Pair
 from cotnb.launching import processes_wanted, train_in_processes
 from cotnb.memory import keep_freed_memory
@@ -212,7 +212,10 @@ def train_into(folder: Path, trainer: PairTrainer, tokenizer, about: dict) -> No
     Raises UserError where it cannot be written; the same call then goes on from there.
     """
     work, started = work_folder(folder), time.time()
-    try:
+    with refusals_told(
+        f"{work}: the student could not be written",
+        "make room and run again: it goes on from its last checkpoint",
+    ):
         last = last_checkpoint(work)
         trainer.train(resume_from_checkpoint=str(last) if last else None)
         if is_main():
@@ -228,13 +231,6 @@ def train_into(folder: Path, trainer: PairTrainer, tokenizer, about: dict) -> No
             }
             (finished / DONE).write_text(json.dumps(note, indent=1))
             os.replace(finished, folder)
-    except NOT_WRITTEN as error:
-        if (why := disk_refusal(error)) is None:
-            raise
-        raise UserError(
-            f"{work}: the student could not be written ({why}); "
-            "make room and run again: it goes on from its last checkpoint"
-        ) from error
     if is_main():
         shutil.rmtree(work)
     wait_for_all()
