@@ -5,7 +5,6 @@ import sys
 import time
 
 from tqdm.auto import tqdm
-from transformers import TrainerCallback
 
 SECONDS_BETWEEN_LINES = 15
 
@@ -34,26 +33,6 @@ class Progress:
     def close(self) -> None:
         if self.bar is not None:
             self.bar.close()
-
-
-class TrainingProgress(TrainerCallback):
-    """Shows a Trainer's optimiser steps and its last loss, once for all processes."""
-
-    def on_train_begin(self, args, state, control, **_):
-        shown = state.is_world_process_zero
-        self.progress = Progress(state.max_steps, "tuning, steps", shown)
-        self.progress.advance(state.global_step)
-        self.note = ""
-
-    def on_log(self, args, state, control, logs=None, **_):
-        if logs and "loss" in logs:
-            self.note = f"loss {float(logs['loss']):.3f}"
-
-    def on_step_end(self, args, state, control, **_):
-        self.progress.advance(1, self.note)
-
-    def on_train_end(self, args, state, control, **_):
-        self.progress.close()
 
 
 def _watched() -> bool:

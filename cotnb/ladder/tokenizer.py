@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from functools import cache
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
@@ -35,8 +36,14 @@ def train_tokenizer() -> PreTrainedTokenizerFast:
     """Byte-level BPE, trained on every kind of text that a ladder student meets.
 
     Any text can be said: what has no token of its own is said in bytes. Digits of a
-    number are taken two at a time, so that all numbers up to 99 are tokens.
+    number are taken two at a time, so that all numbers up to 99 are tokens. A process
+    trains it once.
     """
+    return _wrapped(Tokenizer.from_str(_trained()))
+
+
+@cache
+def _trained() -> str:
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -54,7 +61,7 @@ def train_tokenizer() -> PreTrainedTokenizerFast:
         show_progress=False,
     )
     tokenizer.train_from_iterator(_texts(), trainer)
-    return _wrapped(tokenizer)
+    return tokenizer.to_str()
 
 
 def with_fewer_words(

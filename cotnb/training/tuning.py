@@ -40,7 +40,6 @@ from cotnb.processes import (
     state,
     wait_for_all,
 )
-from cotnb.progress import TrainingProgress
 from cotnb.recipes import Recipe, recipe_hash
 from cotnb.students import (
     Student,
@@ -54,6 +53,7 @@ from cotnb.training.batching import Encoded, encode_pairs, plan_batches
 from cotnb.training.checkpoints import last_checkpoint
 from cotnb.training.matching import soften
 from cotnb.training.pair_trainer import PairTrainer
+from cotnb.training.progress import TrainingProgress
 
 # peft asks for it under its old name
 warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
