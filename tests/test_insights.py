@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from cotnb.errors import UserError
 from cotnb.paths import project_folder
 from cotnb.plots import STYLE
-from cotnb.results import scores_frame
+from cotnb.results import mean_extra, scores_frame
 from cotnb.results.claims import load_claims
 from cotnb.results.figures import (
     draw,
@@ -212,3 +212,13 @@ def test_yields_are_means_over_the_records_that_have_samples():
     assert table["right"].to_list() == pytest.approx([0.4])
     assert table["wrong_step"].isna().all()
     assert mean_yields(records[2:]).empty
+
+
+def test_a_kind_that_a_seed_has_none_of_counts_as_none():
+    kinds = [{"cot": {"right": 0.5}}, {"cot": {"right": 0.3, "misread": 0.4}}]
+    records = [{"scores": ["one"], "extra": {"kinds": one}} for one in kinds]
+    mean = mean_extra(records, "kinds").loc["cot"].to_dict()
+    assert mean == pytest.approx({"right": 0.4, "misread": 0.2})
+    left_out = mean_extra(records, "kinds", absent=None).loc["cot"].to_dict()
+    assert left_out == pytest.approx({"right": 0.4, "misread": 0.4})
+    assert mean_extra(records, "other").empty

@@ -3,6 +3,7 @@
 from cotnb.results.tables import (
     aggregate,
     errors_by_size,
+    mean_extra,
     outcomes_frame,
     pool_seeds,
     scores_frame,
@@ -13,6 +14,7 @@ from cotnb.results.tables import (
 __all__ = [
     "aggregate",
     "errors_by_size",
+    "mean_extra",
     "outcomes_frame",
     "pool_seeds",
     "scores_frame",

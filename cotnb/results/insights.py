@@ -20,7 +20,12 @@ from cotnb.plots import (
     recipe_yields,
     task_label,
 )
-from cotnb.results.tables import errors_by_size, outcomes_frame, split_by_part
+from cotnb.results.tables import (
+    errors_by_size,
+    mean_extra,
+    outcomes_frame,
+    split_by_part,
+)
 from cotnb.tasks.micro_bbh import MICRO_BBH
 
 MIDDLE = "ladder-3M"  # of the ladder, where a figure is not about size
@@ -133,14 +138,8 @@ def mean_yields(records: list[dict]) -> pd.DataFrame:
     records: as `read_records` gives them; one without samples is left out. Returns a
     row a way of asking, as `recipe_yields` draws them; none where there is nothing.
     """
-    kept = [
-        pd.DataFrame(record["extra"]["yields"]).T.astype(float)
-        for record in records
-        if record["scores"] and record["extra"].get("yields")
-    ]
-    if not kept:
-        return pd.DataFrame()
-    return (sum(kept) / len(kept)).rename(lambda name: STYLE[name].label)
+    mean = mean_extra(records, "yields", absent=None)
+    return mean.rename(lambda name: STYLE[name].label)
 
 
 def _by_data_set(records: list[dict]) -> pd.DataFrame:

@@ -114,6 +114,27 @@ def errors_by_size(records: list[dict]) -> pd.DataFrame:
     return pd.concat([mean.droplevel("parameters"), pd.DataFrame(large).T]).fillna(0.0)
 
 
+def mean_extra(
+    records: list[dict], key: str, absent: float | None = 0.0
+) -> pd.DataFrame:
+    """Mean over records of a table that each keeps beside its scores.
+
+    key: of `extra`, where the table is {row: {column: number}}; records without it are
+    left out. absent: what a column that a record lacks counts as; None: it is left out
+    of the mean. Empty where no record has the table.
+    """
+    kept = [
+        pd.DataFrame(record["extra"][key]).T.astype(float)
+        for record in records
+        if record["scores"] and record["extra"].get(key)
+    ]
+    if not kept:
+        return pd.DataFrame()
+    whole = pd.concat(kept)
+    whole = whole if absent is None else whole.fillna(absent)
+    return whole.groupby(level=0, sort=False).mean()
+
+
 def pool_seeds(frame: pd.DataFrame) -> pd.DataFrame:
     """A tidy table's last steps, one row over all seeds of a setting.
 
