@@ -17,7 +17,10 @@ from cotnb.tasks.flows import flow_of, flow_shares, follows_flow, verify_flow
 from cotnb.tasks.micro_triage import (
     ACTS,
     FLOWS,
+    FLOWS_OF_SIX,
+    SIX_STEPS,
     STEPS,
+    in_flow,
     load_micro_triage,
     next_act,
 )
@@ -161,6 +164,45 @@ def test_every_other_order_is_told_from_the_flow(split):
             assert verdict.followed == (order == example.steps)
             assert verdict.completeness == 1 and verdict.facts_right
             assert (verdict.order == 1) == verdict.followed
+
+
+def test_six_facts_have_720_flows_of_which_tests_have_their_own():
+    assert sorted(FLOWS_OF_SIX["demonstrations"]) == sorted(permutations(SIX_STEPS))
+    counts = [len(set(FLOWS_OF_SIX[split])) for split in ("train", "dev", "test")]
+    assert counts == [600, 60, 60]
+    apart = [set(FLOWS_OF_SIX[split]) for split in ("train", "dev", "test")]
+    assert len(set.union(*apart)) == 720
+    for split in ("train", "test", "test_ood"):
+        flows = {e.group for e in load_task("micro_triage_six", split, 720)}
+        assert flows == {", ".join(flow) for flow in FLOWS_OF_SIX[split]}
+    with pytest.raises(UserError, match="facts is 5; expected 4 or 6"):
+        load_micro_triage("train", 1, facts=5)
+
+
+@pytest.mark.parametrize("split", FLOWS)
+def test_of_six_facts_each_is_told_once_and_two_ask_for_nothing(split):
+    for example in load_task("micro_triage_six", split, 120):
+        said = dict(step[:-1].split(": ") for step in example.steps)
+        facts = {step: said[step.capitalize()] for step in SIX_STEPS}
+        assert all(example.question.count(fact) == 1 for fact in facts.values())
+        four = {step: facts[step] for step in STEPS}
+        assert next_act(facts) == next_act(four)
+        assert example.answer == next_act(four)[0]
+        assert verify_flow(example, example.rationale).followed
+
+
+def test_a_case_can_be_solved_in_another_flow():
+    for task, flows in (("micro_triage", FLOWS), ("micro_triage_six", FLOWS_OF_SIX)):
+        for example in load_task(task, "train", 20):
+            other = in_flow(example, flows["test"][0])
+            assert flow_of(other) == (*flows["test"][0], "next")
+            assert other.group == ", ".join(flows["test"][0])
+            assert sorted(other.steps) == sorted(example.steps)
+            assert other.rationale == " ".join(other.steps)
+            back = in_flow(other, flow_of(example)[:-1])
+            assert back == example
+    with pytest.raises(UserError, match=r"its steps are .*; not"):
+        in_flow(FALL, ("symptom", "history"))
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from cotnb.tasks.hub import (
 from cotnb.tasks.micro_bbh import MICRO_BBH, load_all_micro_bbh, load_micro_bbh
 from cotnb.tasks.micro_coin_flip import load_micro_coin_flip
 from cotnb.tasks.micro_look_up import load_micro_look_up
-from cotnb.tasks.micro_triage import load_micro_triage
+from cotnb.tasks.micro_triage import SIX_STEPS, load_micro_triage
 from cotnb.tasks.micro_world import MAX_STEPS, load_micro_world
 
 MULTI_STEP = tuple(range(2, MAX_STEPS + 1))
@@ -32,6 +32,7 @@ GENERATED = {
     "micro_coin_flip": load_micro_coin_flip,
     "micro_look_up": load_micro_look_up,
     "micro_triage": load_micro_triage,
+    "micro_triage_six": partial(load_micro_triage, facts=len(SIX_STEPS)),
     "gsm_symbolic": load_gsm_symbolic,
     **{f"micro_bbh_{task}": partial(load_micro_bbh, task) for task in MICRO_BBH},
 }
