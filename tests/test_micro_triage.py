@@ -201,7 +201,7 @@ def test_a_case_can_be_solved_in_another_flow():
             assert other.rationale == " ".join(other.steps)
             back = in_flow(other, flow_of(example)[:-1])
             assert back == example
-    with pytest.raises(UserError, match=r"its steps are .*; not"):
+    with pytest.raises(UserError, match=r"expected symptom, .*; got symptom, history"):
         in_flow(FALL, ("symptom", "history"))
 
 

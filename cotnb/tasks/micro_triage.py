@@ -183,7 +183,9 @@ def in_flow(example: Example, flow: Sequence[str]) -> Example:
     *steps, last = example.steps
     named = {step.partition(":")[0].lower(): step for step in steps}
     if sorted(flow) != sorted(named):
-        raise UserError(f"{example.id}: its steps are {', '.join(named)}; not {flow}")
+        raise UserError(
+            f"{example.id}: expected {', '.join(named)}; got {', '.join(flow)}"
+        )
     told = (*(named[name] for name in flow), last)
     return replace(example, steps=told, rationale=" ".join(told), group=", ".join(flow))
 
