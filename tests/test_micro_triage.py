@@ -20,7 +20,9 @@ from cotnb.tasks.micro_triage import (
     FLOWS_OF_SIX,
     SIX_STEPS,
     STEPS,
+    flows_to_tune_on,
     in_flow,
+    in_flows,
     load_micro_triage,
     next_act,
 )
@@ -203,6 +205,24 @@ def test_a_case_can_be_solved_in_another_flow():
             assert back == example
     with pytest.raises(UserError, match=r"expected symptom, .*; got symptom, history"):
         in_flow(FALL, ("symptom", "history"))
+
+
+def test_more_flows_to_tune_on_hold_the_fewer():
+    few, many = flows_to_tune_on("16, 600", seed=3).values()
+    assert (len(set(few)), len(set(many))) == (16, 600)
+    assert many[:16] == few and set(many) == set(FLOWS_OF_SIX["train"])
+    assert flows_to_tune_on("16", seed=3) == {16: few}
+    assert flows_to_tune_on("16", seed=4) != {16: few}
+    cases = load_task("micro_triage_six", "train", 40)
+    told = in_flows(cases, few)
+    assert [flow_of(e)[:-1] for e in told] == [*few, *few, *few][:40]
+    assert [e.question for e in told] == [e.question for e in cases]
+
+
+@pytest.mark.parametrize("numbers", ["", "16,", "0", "601", "x", "1.5", "-2", "4, 4"])
+def test_numbers_of_flows_that_cannot_be_are_refused(numbers):
+    with pytest.raises(UserError, match="expected numbers from 1 to 600, each once"):
+        flows_to_tune_on(numbers)
 
 
 @pytest.mark.parametrize(

@@ -163,6 +163,9 @@ def test_accuracy_by_amount_reads_it_from_the_condition():
     assert [line[-1][1] for line in lines] == pytest.approx([0, 60])
     ticks = [label.get_text() for label in axes.get_xticklabels()]
     assert ticks == ["1", "4", "16"]
+    assert axes.get_ylabel() == "accuracy"
+    [axes] = accuracy_by_amount(frame, "flows", share="flow followed").axes
+    assert axes.get_ylabel() == "flow followed"
 
 
 @pytest.mark.parametrize(("right", "reach"), [(5, 15), (15, 30), (30, 50), (50, 100)])

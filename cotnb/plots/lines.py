@@ -133,12 +133,14 @@ def accuracy_by_amount(
     label: str,
     title: str = "Accuracy by the amount of data",
     doublings: bool = True,
+    share: str = "accuracy",
 ) -> Figure:
     """Accuracy over an amount that conditions name, "diverse_16" for one.
 
     frame: tidy scores; a line is the part of its condition before the amount, a panel a
     student and task. label: what the amount is of. Other conditions are left out.
     doublings: whether amounts are evenly spaced where each is twice the one before.
+    share: what the scores are shares of, where not of right answers.
     """
     if frame.empty:
         return nothing_yet(title)
@@ -157,7 +159,7 @@ def accuracy_by_amount(
         axes.xaxis.set_major_locator(FixedLocator(amounts))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
 
-    return _draw(pooled, "amount", label, title, finish)
+    return _draw(pooled, "amount", label, title, finish, share=share)
 
 
 def _panels(pooled: pd.DataFrame) -> pd.Series:
@@ -184,6 +186,7 @@ def _draw(
     title: str,
     finish: Callable[[Axes, list[float]], None],
     letters: pd.DataFrame | None = None,
+    share: str = "accuracy",
 ) -> Figure:
     """letters: rows of `lettered` with a panel and an `x`, to be drawn as diamonds."""
     if pooled.empty:
@@ -210,7 +213,7 @@ def _draw(
         for axes in list(grid):
             axes.set_visible(False)
         for axes in figure.axes[::across]:
-            axes.set_ylabel("accuracy")
+            axes.set_ylabel(share)
         handles = _handles(pooled, by_asking)
         wide = sum(len(handle.get_label()) for handle in handles) > ONE_LINE
         figure.legend(

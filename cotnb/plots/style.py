@@ -67,6 +67,7 @@ STYLE = {
     "adapted": Style("other tasks, then examples", "#332288", "h", "--"),
     "few_alone": Style("examples alone, as often", "#D55E00", "X", "++"),
     "few_longer": Style("examples alone, for longer", "#117733", "p", "||"),
+    "flows": Style("few-shot-CoT tuning on so many flows", "#009E73", "D", "\\\\"),
 }
 FORMAT_LABELS = {
     "few_shot_cot": "few-shot CoT",
@@ -112,6 +113,12 @@ TASK_LABELS = {
     "micro_triage_followed": "new flows",
     "micro_triage_same_flows_followed": "flows of tuning",
     "micro_triage_ood_followed": "new wording too",
+    "micro_triage_six": "new flows",
+    "micro_triage_six_same_flows": "flows of tuning",
+    "micro_triage_six_ood": "new wording too",
+    "micro_triage_six_followed": "new flows",
+    "micro_triage_six_same_flows_followed": "flows of tuning",
+    "micro_triage_six_ood_followed": "new wording too",
 }
 # a label, a colour and a hatch for what `cotnb.tasks.verifier` finds; Wei et al. 2022
 # have others as well

@@ -31,6 +31,7 @@ from cotnb.tasks.micro_bbh import MICRO_BBH
 MIDDLE = "ladder-3M"  # of the ladder, where a figure is not about size
 AMOUNT = r"_\d+$"  # ends a condition that names an amount
 ONE_NUMBER = r"_\d+_step$"  # ends a task of so many steps
+FLOW_SHARES = "flow_shares"  # what records keep of flows, beside scores
 TEACHERS_OWN = "teachers_rationales"  # the task of what a teacher answers itself
 
 Rows = Callable[[pd.DataFrame], pd.DataFrame]
@@ -118,18 +119,17 @@ def _few_examples(every_step: bool) -> Rows:
 
 def _flows(records: list[dict]) -> pd.DataFrame:
     """Mean over seeds of what became of flows, a row a tuning and way of asking."""
-    kept = [
-        pd.DataFrame(record["extra"]["flow_shares"]).T
-        for record in records
-        if record["scores"] and "flow_shares" in record["extra"]
-    ]
-    if not kept:
-        return pd.DataFrame()
-    mean = pd.concat(kept).fillna(0.0).groupby(level=0, sort=False).mean()
-    pairs = mean.index.str.split("/")
-    return mean.set_axis(
-        [f"{STYLE[how].label}\nasked {FORMAT_LABELS[way]}" for how, way in pairs]
-    )
+
+    def named(row: str) -> str:
+        condition, way = row.split("/")
+        return f"{STYLE[condition].label}\nasked {FORMAT_LABELS[way]}"
+
+    return mean_extra(records, FLOW_SHARES).rename(named)
+
+
+def _flows_by_number(records: list[dict]) -> pd.DataFrame:
+    """The same, a row a number of flows that were tuned on."""
+    return mean_extra(records, FLOW_SHARES).rename(lambda number: f"{number} flows")
 
 
 def mean_yields(records: list[dict]) -> pd.DataFrame:
@@ -175,6 +175,7 @@ FOUR, FIVE, SIX = "04_before_tuning", "05_scale", "06_few_shot_vs_zero_shot"
 SEVEN, EIGHT, NINE = "07_bbh_degradation", "08_cot_vs_answer_only", "09_diversity"
 TEN, ELEVEN = "10_quantity_and_quality", "11_distribution_matching"
 TWELVE, THIRTEEN = "12_two_stage", "13_custom_flow"
+FIFTEEN = "15_how_many_flows"
 INSIGHTS = (
     Insight(
         FOUR, FOUR, accuracy_by_size, "cot_prompting_hurts_general", rows=_of_the_ladder
@@ -342,6 +343,22 @@ INSIGHTS = (
         error_kinds,
         title="What became of new flows, mean over seeds",
         table=_flows,
+        options={"kinds": FLOW_KINDS},
+    ),
+    Insight(
+        FIFTEEN,
+        FIFTEEN,
+        accuracy_by_amount,
+        "many_flows_teach_to_follow",
+        rows=_answers(followed=True),
+        options={"label": "flows in tuning", "share": "flow followed"},
+    ),
+    Insight(
+        f"{FIFTEEN}-flows",
+        FIFTEEN,
+        error_kinds,
+        title="What became of new flows, by the flows in tuning: mean over seeds",
+        table=_flows_by_number,
         options={"kinds": FLOW_KINDS},
     ),
 )

@@ -190,6 +190,32 @@ def in_flow(example: Example, flow: Sequence[str]) -> Example:
     return replace(example, steps=told, rationale=" ".join(told), group=", ".join(flow))
 
 
+def flows_to_tune_on(numbers: str, seed: int = 0) -> dict[int, tuple]:
+    """So many of the 600 flows of tuning of six facts, by their number.
+
+    numbers: such as "16, 600". seed: of which ones; with one seed the flows of a
+    smaller number are among those of a larger. Raises UserError for anything but whole
+    numbers from 1 to 600, each once.
+    """
+    flows = FLOWS_OF_SIX["train"]
+    named = [number.strip() for number in numbers.split(",")]
+    known = all(one.isdecimal() and 1 <= int(one) <= len(flows) for one in named)
+    if not known or len(set(named)) < len(named):
+        raise UserError(
+            f"flows {numbers!r}: expected numbers from 1 to {len(flows)}, each once, "
+            "separated by commas"
+        )
+    drawn = random.Random(f"flows/{seed}").sample(flows, len(flows))
+    return {int(number): tuple(drawn[: int(number)]) for number in named}
+
+
+def in_flows(
+    examples: Sequence[Example], flows: Sequence[Sequence[str]]
+) -> list[Example]:
+    """The same cases, each solved in the next of the flows, from the first on again."""
+    return [in_flow(e, flows[i % len(flows)]) for i, e in enumerate(examples)]
+
+
 def next_act(facts: Mapping[str, str]) -> tuple[str, str]:
     """The act that comes next and the fact that asks for it.
 
