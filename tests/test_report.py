@@ -127,7 +127,8 @@ def test_at_a_glance_a_notebook_is_a_row_and_settings_stand_under_their_student(
         for line in told.strip().splitlines()
     ]
     assert heads == ["notebook", "claim", "paper", "`tiny`", "`smol`"]
-    assert [row[0][1:3] for row in rows] == [f"{n:02}" for n in range(4, 14)]
+    with_claims = (*range(4, 14), 15)
+    assert [row[0][1:3] for row in rows] == [f"{n:02}" for n in with_claims]
     [row] = [row for row in rows if row[0].startswith("[08]")]
     contrast = "+20.0 [+10.0, +30.0]"
     assert row[2:4] == ["magister2022", f"**reproduced**, {contrast}"]
