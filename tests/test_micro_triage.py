@@ -219,7 +219,9 @@ def test_more_flows_to_tune_on_hold_the_fewer():
     assert [e.question for e in told] == [e.question for e in cases]
 
 
-@pytest.mark.parametrize("numbers", ["", "16,", "0", "601", "x", "1.5", "-2", "4, 4"])
+@pytest.mark.parametrize(
+    "numbers", ["", "16,", "0", "601", "x", "1.5", "-2", "4, 4", "4, 04"]
+)
 def test_numbers_of_flows_that_cannot_be_are_refused(numbers):
     with pytest.raises(UserError, match="expected numbers from 1 to 600, each once"):
         flows_to_tune_on(numbers)

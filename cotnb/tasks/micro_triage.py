@@ -199,14 +199,15 @@ def flows_to_tune_on(numbers: str, seed: int = 0) -> dict[int, tuple]:
     """
     flows = FLOWS_OF_SIX["train"]
     named = [number.strip() for number in numbers.split(",")]
-    known = all(one.isdecimal() and 1 <= int(one) <= len(flows) for one in named)
-    if not known or len(set(named)) < len(named):
+    counts = [int(number) for number in named if number.isdecimal()]
+    known = all(1 <= count <= len(flows) for count in counts)
+    if not known or len(set(counts)) < len(named):
         raise UserError(
             f"flows {numbers!r}: expected numbers from 1 to {len(flows)}, each once, "
             "separated by commas"
         )
     drawn = random.Random(f"flows/{seed}").sample(flows, len(flows))
-    return {int(number): tuple(drawn[: int(number)]) for number in named}
+    return {count: tuple(drawn[:count]) for count in counts}
 
 
 def in_flows(
