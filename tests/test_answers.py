@@ -79,6 +79,8 @@ def test_near_misses_are_wrong(text, answer):
         ("D) because", "D"),
         ("(A) is wrong, so it is (B)", "B"),
         ("The answer is C .", "C"),
+        ("It is too early for A) but not for E) at all", "E"),
+        ("First I took B. Then D. It fits", "D"),
         ("A dog barked", None),
         ("The answer is A dog", None),
     ],

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from cotnb.statistics import (
+    _t_end,
     bootstrap_sum,
     hierarchical_bootstrap,
     pooled_interval,
@@ -99,6 +100,24 @@ def test_the_seeds_spread_widens_the_interval():
     assert hierarchical_bootstrap(level, np.random.default_rng(0)) == (0, 0, 0)
     _, low, high = hierarchical_bootstrap(spread, np.random.default_rng(0))
     assert low < -0.15 and high > 0.15
+
+
+# of the t distribution's table: 2.5% beyond, by degrees of freedom
+@pytest.mark.parametrize(("seeds", "t"), [(2, 12.706), (3, 4.303), (5, 2.776)])
+def test_where_seeds_alone_vary_the_interval_is_students(seeds, t):
+    means = np.arange(seeds) / 10
+    differences = np.repeat(means[:, None], 50, axis=1)
+    estimate, low, high = hierarchical_bootstrap(differences, np.random.default_rng(0))
+    assert estimate == pytest.approx(means.mean())
+    reach = t * means.std(ddof=1) / np.sqrt(seeds)
+    assert (high - low) / 2 == pytest.approx(reach, rel=0.03)
+
+
+def test_degrees_of_freedom_grow_as_the_seeds_part_shrinks():
+    # two seeds, 1 apart: 0.25 of the variance of their mean
+    assert _t_end(np.array([0.0, 1.0]), 0.25, 0.025) == pytest.approx(12.706, abs=1e-3)
+    # half of all: Welch and Satterthwaite's 1 / 0.5 ** 2 degrees of freedom
+    assert _t_end(np.array([0.0, 1.0]), 0.5, 0.025) == pytest.approx(2.776, abs=1e-3)
 
 
 def test_the_same_generator_gives_the_same_interval_at_any_chunk_size(monkeypatch):
