@@ -189,6 +189,35 @@ def test_records_without_tables_and_newer_than_them_are_told(results):
     assert any("claims.csv: not there yet" in fault for fault in _check(results).faults)
 
 
+def _flip(record):
+    outcomes = record["scores"][0]["outcomes"]
+    record["scores"][0]["outcomes"] = outcomes.translate(str.maketrans("01", "10"))
+
+
+def test_a_record_that_was_made_again_is_told(results):
+    """Its run's name, made of settings, is as before."""
+    path = _record(results, 0)
+    _change(path, _flip)
+    [fault] = _check(results).faults
+    assert "scores.csv: 1 record is newer" in fault and path.stem in fault
+    claims = (results / "smol" / "claims.csv").read_text()
+    aggregate(results, "smol", CLAIMS)
+    assert _check(results).complete
+    (results / "smol" / "claims.csv").write_text(claims)
+    [fault] = _check(results).faults
+    assert "claims.csv: not what records and claims.yaml give" in fault
+
+
+def test_a_table_of_claims_with_other_terms_is_told(results):
+    claims = load_claims(CLAIMS)
+    own = next(c for c in claims if "smol" in c.profiles and c.notebook == OWN)
+    doubled = [replace(term, weight=2 * term.weight) for term in own.terms]
+    changed = [replace(c, terms=tuple(doubled)) if c is own else c for c in claims]
+    [fault] = check_profile(results, "smol", _plan(), NOTEBOOKS, changed).faults
+    assert "claims.csv: not what records and claims.yaml give" in fault
+    assert own.id in fault
+
+
 def test_a_table_of_other_columns_is_told(results):
     table = results / "smol" / "claims.csv"
     table.write_text(table.read_text().replace("verdict", "opinion", 1))

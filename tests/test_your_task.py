@@ -21,20 +21,21 @@ from cotnb.rationales.endpoint_teacher import EndpointTeacher
 from cotnb.rationales.teachers import Reply
 from cotnb.students import load_student
 from cotnb.tasks import load_task
+from cotnb.tasks.example import Example
 from cotnb.tasks.micro_renumbered import load_renumbered
 from cotnb.your_task import flow
 from cotnb.your_task.answer_types import detect_answer_type, read_answer
 from cotnb.your_task.comparing import (
     build_exam,
+    commonest_answer,
     contrasts,
-    fitting,
-    training_pairs,
-    with_general,
+    examine,
 )
 from cotnb.your_task.exporting import claim_folder, export_student, loading_code
+from cotnb.your_task.fitting import fitting, training_pairs, with_general
 from cotnb.your_task.questions import check_enough, read_questions
 from cotnb.your_task.recommending import recommend
-from cotnb.your_task.report import better_and_worse, report_text
+from cotnb.your_task.report import better_and_worse, not_asked, report_text
 from cotnb.your_task.splitting import WAYS, split_questions, template_of
 from cotnb.your_task.teaching import gather
 from cotnb.your_task.wishes import Wishes
@@ -631,6 +632,93 @@ def test_rationales_that_are_too_long_leave_both_tunings_as_many_steps(place):
         UserError, match="is too long for toy-t5 or for max_length, 512"
     ):
         fitting(student, found.split.train, solved[1::2], "cot", 512, seed=0)
+
+
+def test_what_a_student_has_no_room_for_is_left_out_and_told(place):
+    _, found, _ = place
+    split, solved = found.split, found.taught.solved
+    small = load_student("toy-llama")
+    [long] = [replace(split.test[0], index=1000, question="word " * 40)]
+    exam = build_exam(
+        replace(split, test=[*split.test, long]), solved, 4, {"other": [long]}, 2, 0
+    )
+    small.model.config.max_position_embeddings = 400
+    whole = examine(small, "before_tuning", exam)
+    assert (whole.too_long, whole.without_room) == (0, ())
+    small.model.config.max_position_embeddings = 100  # none for demonstrations
+    part = examine(small, "before_tuning", exam)
+    assert part.too_long == 2
+    assert set(part.without_room) == {"few_shot_answer_only", "few_shot_cot"}
+    assert [p.id for p in part.predictions["zero_shot_cot"]] == [
+        e.id for e in split.test
+    ]
+    assert not [one for one in part.scores if one.task == "other"]
+    examined = [replace(x, too_long=2, without_room=("few_shot_cot",)) for x in [part]]
+    said = " ".join(not_asked(examined, "toy-llama"))
+    assert "2 test questions" in said and "not asked few-shot CoT" in said
+    small.model.config.max_position_embeddings = 20
+    with pytest.raises(UserError, match="every test question is too long"):
+        examine(small, "before_tuning", exam)
+
+
+def test_every_difference_has_its_sides_in_order(place):
+    right = {
+        ("before_tuning", "few_shot_cot"): 3, ("before_tuning", "zero_shot_cot"): 1,
+        ("cot", "zero_shot_cot"): 6, ("cot", "few_shot_cot"): 5,
+        ("answer_only", "zero_shot_answer_only"): 2,
+    }  # fmt: skip
+
+    def told(one):
+        count = right.get((one.condition, one.prompt_format), 0)
+        if one.task != "your_task":
+            count = one.n * (one.condition == "before_tuning")
+        return replace(one, outcomes="1" * count + "0" * (one.n - count))
+
+    examined = [
+        replace(one, scores=[told(score) for score in one.scores])
+        for one in place[1].examined
+    ]
+    points = [one.points for one in contrasts(examined, "cot")]
+    assert points == pytest.approx([50, 30, 40, -10, -100])
+
+
+def test_the_commonest_answer_is_trainings():
+    a, b = (Example("t", "train", i, "q", x, "text") for i, x in enumerate("ab"))
+    assert commonest_answer([a, a, b], [b, b, a]) == pytest.approx(1 / 3)
+
+
+def test_texts_have_room_for_the_longest_target(place):
+    _, found, _ = place
+    student, [first] = load_student("toy-t5"), found.split.train[:1]
+    fits = fitting(student, [first], [(first, "word " * 9)], "cot", 512, seed=0)
+    said = student.tokenizer(fits.pairs["cot"][0].target, add_special_tokens=False)
+    assert fits.longest == len(said["input_ids"])
+
+
+def test_each_tuned_student_is_asked_and_the_taught_one_kept(place, monkeypatch):
+    folder, found, _ = place
+    asked, kept, real = {}, [], flow.examine
+
+    def examine_and_note(student, condition, *rest):
+        asked[condition] = student.fingerprint
+        return real(student, condition, *rest)
+
+    def export(student, _):
+        kept.append(student.fingerprint)
+        return found.exported
+
+    monkeypatch.setattr(flow, "examine", examine_and_note)
+    monkeypatch.setattr(flow, "export_student", export)
+    flow.tune_your_task(folder / "q.jsonl", QUICK, folder / "out", str)
+    assert len(set(asked.values())) == 3 and kept == [asked["cot"]]
+
+
+def test_the_reports_code_writes_what_was_scored(place, capsys):
+    _, found, _ = place
+    code = report_text(found).partition("```python\n")[2].partition("```")[0]
+    exec(code.replace('"student"', repr(str(found.exported))), {})
+    written = found.of("cot").predictions["zero_shot_cot"][0].text
+    assert capsys.readouterr().out.strip() == written
 
 
 def test_steps_have_room_where_only_answers_were_taught(place):

@@ -100,6 +100,14 @@ class Contrast:
     n: int
     missing: str
 
+    @property
+    def estimate(self) -> float:
+        """The mean over seeds; NaN where there are none."""
+        if not self.seeds:
+            return np.nan
+        of_seeds = [[np.mean(row) for row in block] for block in self.blocks]
+        return float(np.sum(of_seeds, axis=0).mean())
+
 
 CLAIM = TypeAdapter(Claim)
 
@@ -155,6 +163,17 @@ def evaluate_claims(
         numbers = (*interval, claim.per, contrast.seeds, contrast.n)
         rows.append((*named, *numbers, verdict, contrast.missing))
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def estimate_claims(
+    frame: pd.DataFrame, claims: Sequence[Claim], profile: str
+) -> dict[str, tuple[float, int, int]]:
+    """What `evaluate_claims` gives as estimate, seeds and n, by claim; no intervals.
+
+    Raises UserError as that does.
+    """
+    built = {claim.id: _build_contrast(frame, claim, profile) for claim in claims}
+    return {name: (one.estimate, one.seeds, one.n) for name, one in built.items()}
 
 
 def decide_verdict(low: float, high: float, expected: str) -> str:

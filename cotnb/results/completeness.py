@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from cotnb.errors import UserError
@@ -13,16 +14,19 @@ from cotnb.grid.runs import Run, expand
 from cotnb.ladder.cards import read_cards
 from cotnb.paths import project_folder
 from cotnb.results.claims import COLUMNS as CLAIM_COLUMNS
-from cotnb.results.claims import Claim
+from cotnb.results.claims import Claim, estimate_claims
 from cotnb.results.reading import read_table
 from cotnb.results.records import sift_records
 from cotnb.results.tables import COLUMNS as SCORE_COLUMNS
-from cotnb.results.tables import COMMAND, outcomes_frame
+from cotnb.results.tables import COMMAND, DECIMALS, outcomes_frame
 
 NOTEBOOKS = project_folder() / "notebooks"
 TABLES = {"scores.csv": SCORE_COLUMNS, "claims.csv": CLAIM_COLUMNS}
 SHOWN = 6  # conditions that a line names
 COLUMNS = ("notebook", "setting", "condition", "seed", "run")
+# what a table must say of a score as its record does
+SCORE_KEY = ["run", "condition", "seed", "task", "prompt_format", "step"]
+SCORE_KEY += ["n", "correct"]
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,8 @@ def check_profile(
     ]
     faults += _weights_faults(records, name)
     faults += _table_faults(results, name, records, contrasts)
+    if not faults:  # else the records are not all that the table was made of
+        faults += _verdict_faults(results, name, records, contrasts)
     missing = pd.DataFrame(gaps, columns=list(COLUMNS))
     return Check(name, runs, done, missing, faults)
 
@@ -206,8 +212,7 @@ def _table_faults(
             which = f"it lacks {', '.join(sorted(lacks))}" if lacks else "more or moved"
             faults.append(f"results/{name}/{file}: other columns, {which}; {command}")
         elif file == "scores.csv":
-            late = {one["run"] for one in records if one["scores"]} - set(table["run"])
-            if late:
+            if late := _changed_runs(table, records):
                 count = "1 record is" if len(late) == 1 else f"{len(late)} records are"
                 count += f" newer, {min(late)} for one"
                 faults.append(f"results/{name}/{file}: {count}; {command}")
@@ -217,6 +222,38 @@ def _table_faults(
                 f"{min(changed)} for one; {command}"
             )
     return faults
+
+
+def _changed_runs(table: pd.DataFrame, records: list[dict]) -> set[str]:
+    """Runs of which a table lacks a score, or tells it otherwise than the record."""
+    told = set(table[SCORE_KEY].itertuples(index=False, name=None))
+    stand = outcomes_frame(records)[SCORE_KEY].itertuples(index=False, name=None)
+    return {row[0] for row in stand if row not in told}
+
+
+def _verdict_faults(
+    results: Path, name: str, records: list[dict], contrasts: Sequence[Claim]
+) -> list[str]:
+    """Whether the claims' table has the estimates that the records give now."""
+    path = results / name / "claims.csv"
+    if not path.exists():
+        return []
+    claims = [claim for claim in contrasts if claim.profiles.get(name)]
+    try:
+        stand = estimate_claims(outcomes_frame(records), claims, name)
+    except UserError as error:
+        return [f"results/{name}/claims.csv: cannot be made anew: {error}"]
+    told = read_table(path, ()).set_index("claim")[["estimate", "seeds", "n"]]
+    late = [
+        claim
+        for claim, numbers in stand.items()
+        if not np.allclose(told.loc[claim], numbers, 0, 10**-DECIMALS, equal_nan=True)
+    ]
+    return [
+        f"results/{name}/claims.csv: not what records and claims.yaml give, of "
+        f"{claim} for one; make it with {COMMAND.format(profile=name)}"
+        for claim in late[:1]
+    ]
 
 
 def _changed_claims(table: pd.DataFrame, name: str, contrasts: Sequence[Claim]) -> set:

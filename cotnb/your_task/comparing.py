@@ -1,9 +1,9 @@
-"""Students tuned on rationales and on answers alone, and asked before and after."""
+"""Students asked before tuning and after it, and what differs."""
 
 import random
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,17 +11,18 @@ from scipy.stats import binomtest
 
 from cotnb.errors import UserError
 from cotnb.evaluation import Asking, Prediction, ask, generate, prompts_for, score
-from cotnb.experiment import build_pairs, general_pairs, measure, repeated
-from cotnb.formats import Pair, is_cot, is_few_shot
+from cotnb.experiment import measure
+from cotnb.formats import is_cot, is_few_shot
 from cotnb.results.records import Score
 from cotnb.statistics import hierarchical_bootstrap
-from cotnb.students import Student, has_room
+from cotnb.students import Student
 from cotnb.tasks.example import Example
+from cotnb.your_task.fitting import DIRECT
 from cotnb.your_task.questions import TASK
+from cotnb.your_task.room import prompts_that_fit
 from cotnb.your_task.splitting import Split
 
 BEFORE = "before_tuning"
-DIRECT = "zero_shot_answer_only"
 GENERAL = "general ability"  # what contrasts of it begin with
 # how each student is asked; the untuned one in every way, as any may suit it best
 ASKED = {
@@ -85,7 +86,9 @@ class Examined:
     condition: how it was tuned. predictions: on the task, by prompt format. scores: of
     these, then of general ability. tokens: written for a question, by prompt format.
     seconds: for a question of `TIMED`, one at a time, by zero-shot prompt format.
-    room: the most tokens that a text could have.
+    room: the most tokens that a text could have. too_long: questions, of the task and
+    general ones, that were not asked, as the student has no room for them.
+    without_room: prompt formats that were not, as it has none for demonstrations.
     """
 
     condition: str
@@ -94,6 +97,8 @@ class Examined:
     tokens: dict[str, float]
     seconds: dict[str, float]
     room: int
+    too_long: int = 0
+    without_room: tuple[str, ...] = ()
 
     def score(self, prompt_format: str, task: str = TASK) -> Score:
         """The score of one way of asking; KeyError where it was not asked."""
@@ -101,18 +106,6 @@ class Examined:
             if (one.task, one.prompt_format) == (task, prompt_format):
                 return one
         raise KeyError((task, prompt_format))
-
-
-@dataclass(frozen=True)
-class Fitting:
-    """Pairs to tune on by condition, of how many questions some were too long,
-
-    and the longest target.
-    """
-
-    pairs: dict[str, list[Pair]]
-    too_long: int
-    longest: int
 
 
 @dataclass(frozen=True)
@@ -143,80 +136,6 @@ class Contrast:
         return binomtest(self.gained, changed).pvalue < SURE
 
 
-def training_pairs(
-    train: Sequence[Example],
-    solved: Sequence[tuple[Example, str]],
-    teach: str,
-    seed: int,
-) -> dict[str, list[Pair]]:
-    """The pairs of each tuning, by condition: "cot" where there are rationales.
-
-    Where rationales are what is taught, answers are those of the same questions, shown
-    as often, so that both tunings take equally many steps. Else they are all.
-    """
-    if teach != "cot":
-        return {"answer_only": build_pairs([(e, "") for e in train], DIRECT)}
-    cot = build_pairs(solved, "zero_shot_cot")
-    once = list({example.id: (example, "") for example, _ in solved}.values())
-    answers = repeated(build_pairs(once, DIRECT), len(cot), seed)
-    return {"cot": cot, "answer_only": answers}
-
-
-def with_general(
-    pairs: Mapping[str, Sequence[Pair]], share: float, task: str, seed: int
-) -> dict[str, list[Pair]]:
-    """Each tuning's pairs and general ones on top, so that these are `share` of all.
-
-    share: 0 to below 1. task: whose training questions they are, answered directly.
-    Raises UserError as `load_task` does.
-    """
-    mixed = {}
-    for condition, own in pairs.items():
-        count = round(len(own) * share / (1 - share))
-        mixed[condition] = [*own, *(general_pairs(count, seed, task) if count else [])]
-    return mixed
-
-
-def fitting(
-    student: Student,
-    train: Sequence[Example],
-    solved: Sequence[tuple[Example, str]],
-    teach: str,
-    max_length: int,
-    seed: int,
-) -> Fitting:
-    """`training_pairs` of what is not too long to be tuned on, as many of each tuning.
-
-    max_length: as `Recipe` has it. Raises UserError where nothing is left.
-    """
-    asked = list(solved) if teach == "cot" else [(example, "") for example in train]
-    ways = ["zero_shot_cot", DIRECT] if teach == "cot" else [DIRECT]
-    fit = [_which_fit(student, build_pairs(asked, way), max_length) for way in ways]
-    fits = [
-        one
-        for one, in_all in zip(asked, zip(*fit, strict=True), strict=True)
-        if all(in_all)
-    ]
-    if not fits:
-        raise UserError(
-            f"every question or rationale is too long for {student.name} or for "
-            f"max_length, {max_length} tokens: shorten them"
-        )
-    left = {example.id: example for example, _ in fits}
-    pairs = training_pairs(list(left.values()), fits, teach, seed)
-    targets = [pair.target for own in pairs.values() for pair in own]
-    lost = {example.id for example, _ in asked} - set(left)
-    return Fitting(pairs, len(lost), max(_lengths(student, targets)))
-
-
-def too_long(questions: int) -> str:
-    """What is said of training questions that did not fit."""
-    return (
-        f"{questions:,} training questions, or rationales of theirs, are too long for "
-        "a step and were left out"
-    )
-
-
 def build_exam(
     split: Split,
     solved: Sequence[tuple[Example, str]],
@@ -245,10 +164,17 @@ def examine(student: Student, condition: str, exam: Exam, step: int = 0) -> Exam
 
     condition: a key of ASKED. step: optimiser steps that it was tuned for. Answers are
     read from the cache where the same was asked before; seconds are always measured.
+    What a student has no room for is left out, and of students tuned from one it is the
+    same. Raises UserError where no question of the task is left.
     """
-    predictions, scores, seconds = {}, [], {}
+    exam, count = _with_room(student, exam)
+    predictions, scores, seconds, without_room = {}, [], {}, []
     for way in exam.ways(condition):
         asking = exam.asked(way)
+        prompts = prompts_for(exam.test, asking, exam.pool)
+        if not all(prompts_that_fit(student, prompts, asking.max_new_tokens)):
+            without_room.append(way)
+            continue
         predictions[way] = ask(student, exam.test, asking, exam.pool)
         scores.append(
             score(
@@ -271,8 +197,49 @@ def examine(student: Student, condition: str, exam: Exam, step: int = 0) -> Exam
         way: sum(p.new_tokens for p in own) / len(own)
         for way, own in predictions.items()
     }
-    room = exam.asking.max_new_tokens
-    return Examined(condition, predictions, scores, tokens, seconds, room)
+    return Examined(
+        condition,
+        predictions,
+        scores,
+        tokens,
+        seconds,
+        room=exam.asking.max_new_tokens,
+        too_long=count,
+        without_room=tuple(without_room),
+    )
+
+
+def _with_room(student: Student, exam: Exam) -> tuple[Exam, int]:
+    """An exam of what a student has room for without demonstrations, however asked,
+
+    and how many questions were left out.
+    """
+    steps, direct = exam.asked("zero_shot_cot"), exam.asked(DIRECT)
+    test = _that_fit(student, exam.test, steps, direct)
+    general = {
+        label: fit
+        for label, own in exam.general.items()
+        if (fit := _that_fit(student, own, exam.asked_in_general()))
+    }
+    if not test:
+        raise UserError(
+            f"every test question is too long for {student.name}: shorten them"
+        )
+    asked = len(exam.test) + sum(map(len, exam.general.values()))
+    left = len(test) + sum(map(len, general.values()))
+    return replace(exam, test=test, general=general), asked - left
+
+
+def _that_fit(
+    student: Student, examples: Sequence[Example], *ways: Asking
+) -> list[Example]:
+    """Those that there is room for in each of these ways of asking."""
+    fit = [
+        prompts_that_fit(student, prompts_for(examples, way), way.max_new_tokens)
+        for way in ways
+    ]
+    by_example = zip(examples, zip(*fit, strict=True), strict=True)
+    return [example for example, in_all in by_example if all(in_all)]
 
 
 def contrasts(examined: Sequence[Examined], teach: str) -> list[Contrast]:
@@ -339,22 +306,6 @@ def _contrast(name: str, one: Score, other: Score) -> Contrast:
         high = min(100.0, 300 / len(a))
         low = -high
     return Contrast(name, points, low, high, gained, lost, len(a))
-
-
-def _which_fit(student: Student, pairs: Sequence[Pair], max_length: int) -> list[bool]:
-    """Whether each pair is short enough, with an end mark and a space to spare."""
-    read = _lengths(student, [pair.prompt for pair in pairs])
-    written = _lengths(student, [pair.target for pair in pairs])
-    return [
-        max(prompt, target) + 2 < max_length
-        and has_room(student, prompt + 2, target + 2)
-        for prompt, target in zip(read, written, strict=True)
-    ]
-
-
-def _lengths(student: Student, texts: list[str]) -> list[int]:
-    encoded = student.tokenizer(texts, add_special_tokens=False)["input_ids"]
-    return [len(tokens) for tokens in encoded]
 
 
 def _seconds(student: Student, exam: Exam, asking: Asking) -> float:

@@ -18,13 +18,11 @@ from cotnb.your_task.comparing import (
     build_exam,
     contrasts,
     examine,
-    fitting,
-    too_long,
-    with_general,
 )
 from cotnb.your_task.exporting import PREDICTIONS, claim_folder, export_student
+from cotnb.your_task.fitting import fitting, too_long, with_general
 from cotnb.your_task.recommending import advise
-from cotnb.your_task.report import Findings, headline, write_report
+from cotnb.your_task.report import Findings, headline, not_asked, write_report
 from cotnb.your_task.splitting import Split, save_split
 from cotnb.your_task.teaching import Taught, gather, open_teacher, save_rationales
 from cotnb.your_task.wishes import Wishes, check_and_split, check_settings, tell
@@ -67,6 +65,7 @@ def tune_your_task(
     told = (general, wishes.demonstrations, wishes.seed)
     exam = build_exam(split, taught.solved, fits.longest, *told)
     examined = [examine(untuned, BEFORE, exam)]
+    tell(not_asked(examined, untuned.name), say)
     for condition, own in pairs.items():
         tuned = tune(wishes.student, own, recipe)
         history = tuning_history(tuned)

@@ -14,6 +14,7 @@ from cotnb.plots import FORMAT_LABELS, STYLE, as_png, before_and_after
 from cotnb.results.report import as_markdown
 from cotnb.results.tables import scores_frame
 from cotnb.students import Student, describe
+from cotnb.tasks.example import Example
 from cotnb.versions import current_commit, short_commit
 from cotnb.your_task.comparing import (
     ASKED,
@@ -23,9 +24,9 @@ from cotnb.your_task.comparing import (
     Contrast,
     Examined,
     commonest_answer,
-    too_long,
 )
 from cotnb.your_task.exporting import STUDENT, loading_code
+from cotnb.your_task.fitting import too_long
 from cotnb.your_task.questions import TASK, Checked
 from cotnb.your_task.recommending import Plan
 from cotnb.your_task.splitting import Split
@@ -61,6 +62,12 @@ class Findings:
         """Tidy scores of all students."""
         scores = [score for one in self.examined for score in one.scores]
         return scores_frame(scores, TASK)
+
+    @property
+    def asked(self) -> list[Example]:
+        """The test questions that there was room for."""
+        ids = {prediction.id for prediction in self.before_and_after[0]}
+        return [example for example in self.split.test if example.id in ids]
 
     def of(self, condition: str) -> Examined:
         """What the student of a condition answered."""
@@ -115,9 +122,25 @@ def report_text(found: Findings) -> str:
 def _loading(found: Findings) -> str:
     """Code that asks the first test question as the student was tuned to be asked."""
     way = ASKED[found.plan.teach][0]
-    [prompt] = prompts_for(found.split.test[:1], Asking(way))
+    [prompt] = prompts_for(found.asked[:1], Asking(way))
     room = found.of(found.plan.teach).room
     return loading_code(found.student, found.exported, prompt, room)
+
+
+def not_asked(examined: Sequence[Examined], student: str) -> list[str]:
+    """What is said of questions and ways of asking that a student has no room for."""
+    said = []
+    if count := max(one.too_long for one in examined):
+        said.append(
+            f"{count:,} test questions, of the task or general ones, are too long for "
+            f"{student} and were not asked."
+        )
+    ways = dict.fromkeys(way for one in examined for way in one.without_room)
+    return said + [
+        f"{student} was not asked {FORMAT_LABELS[way]}: it has no room for the "
+        "demonstrations before some question. Show fewer with `--demonstrations`."
+        for way in ways
+    ]
 
 
 def better_and_worse(
@@ -167,7 +190,7 @@ def _accuracy(found: Findings) -> str:
         }
         for score in ordered
     ]
-    always = commonest_answer(found.split.train, found.split.test)
+    always = commonest_answer(found.split.train, found.asked)
     return (
         f"![accuracy]({FIGURE})\n\n{as_markdown(pd.DataFrame(rows))}\n\n"
         f"Always giving training's commonest answer: {100 * always:.1f}%."
@@ -245,7 +268,8 @@ def _rationales(found: Findings) -> str:
 
 def _limits(found: Findings) -> Iterator[str]:
     yield "One seed: another order of training may move every number."
-    yield f"{len(found.split.test)} test questions, drawn from the same file."
+    yield f"{len(found.asked)} test questions, drawn from the same file."
+    yield from not_asked(found.examined, found.student.name)
     if found.split.way == "template":
         yield (
             "Templates are told apart by words: questions that differ in an object's "
