@@ -1,6 +1,7 @@
 """One extractor for each answer type: from a generated text to a canonical answer."""
 
 import re
+from decimal import Decimal
 from fractions import Fraction
 
 ANSWER_MARK = re.compile(r"answer\s*(?:is|:|=)\s*:?", re.IGNORECASE)
@@ -57,6 +58,11 @@ def canonical(answer: str, answer_type: str) -> str | None:
     """
     found = _candidates(_clean(answer), answer_type, after_mark=True)
     return found[0] if found else None
+
+
+def in_digits(value: float) -> str:
+    """A number as people write it, never as "5e-05"; a whole one without a point."""
+    return str(int(value)) if value.is_integer() else f"{Decimal(repr(value)):f}"
 
 
 def stated(answer: str, answer_type: str) -> str:

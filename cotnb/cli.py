@@ -302,7 +302,10 @@ def _seeds(text: str) -> tuple[int, ...]:
     try:
         for part in filter(None, text.split(",")):
             first, dash, last = part.partition("-")
-            seeds += range(int(first), int(last if dash else first) + 1)
+            some = range(int(first), int(last if dash else first) + 1)
+            if not some:
+                raise UserError(f"--seeds {text!r}: {part} ends before it begins")
+            seeds += some
     except ValueError:
         raise UserError(f"--seeds {text!r}: expected such as 0,1,2 or 0-4") from None
     if text and not seeds:

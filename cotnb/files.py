@@ -25,7 +25,9 @@ def write_whole(path: Path, content: str | bytes) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         with os.fdopen(handle, "wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
+            # what is no character, as a file's name may have it, becomes a "?"
+            is_text = isinstance(content, str)
+            file.write(content.encode(errors="replace") if is_text else content)
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o644)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cotnb.answers import canonical, extract_answer, is_correct
+from cotnb.answers import canonical, extract_answer, in_digits, is_correct
 
 NUMBERS = [
     ("The answer is $29.00.", "29"),
@@ -39,6 +39,21 @@ NUMBERS = [
 @pytest.mark.parametrize(("text", "expected"), NUMBERS)
 def test_numbers_are_read(text, expected):
     assert extract_answer(text, "number") == expected
+
+
+def test_what_follows_the_last_mark_counts_and_its_first_candidate():
+    assert extract_answer("The answer is 4. He had 9.", "number") == "4"
+    text = "The answer is 3. No, the answer is 4."
+    assert extract_answer(text, "number") == "4"
+    assert extract_answer("The answer is no, though she said yes", "yes_no") == "no"
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [(0.00005, "0.00005"), (-3.0, "-3"), (2.5e16, "25000000000000000")],
+)
+def test_numbers_are_told_in_digits(value, told):
+    assert in_digits(value) == told
 
 
 def test_a_number_that_has_run_wild_is_none():

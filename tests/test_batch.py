@@ -255,6 +255,7 @@ def test_a_stopped_render_says_so(place, number):
         (["-p", "name"], "expected name=value"),
         (["--only", "17"], "has no notebook '17'; it has 00_start_here"),
         (["--seeds", "a"], "--seeds 'a': expected such as"),
+        (["--seeds", "0,4-2"], "--seeds '0,4-2': 4-2 ends before it begins"),
         (["--profile", "smok"], "no profile 'smok'"),
         (["--nonsense"], "No such option"),
     ],

@@ -1,5 +1,6 @@
 """Verdicts: the rule each way, the pairing, and what is missing."""
 
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,10 +10,11 @@ import yaml
 
 from cotnb.errors import UserError
 from cotnb.paths import project_folder
-from cotnb.results import outcomes_frame
+from cotnb.results import aggregate, outcomes_frame
 from cotnb.results.claims import (
     NO_PAPER,
     decide_verdict,
+    estimate_claims,
     evaluate_claims,
     in_points,
     load_claims,
@@ -131,6 +133,37 @@ def test_a_claim_without_scores_is_not_run_and_says_why(tmp_path):
     assert other["verdict"] == "not run" and "profile paper" in other["missing"]
 
 
+def test_a_term_may_be_of_another_task(tmp_path):
+    frame = _frame(
+        _score("cot", 0, 60),
+        _score("cot", 0, 10, task="ood"),
+        _score("answer_only", 0, 30),
+    )
+    terms = [CLAIM["terms"][0] | {"task": "ood"}, CLAIM["terms"][1]]
+    row = _verdict(tmp_path, frame, terms=terms)
+    assert row["estimate"] == pytest.approx(-0.2) and row["n"] == 200
+
+
+def test_estimates_alone_are_those_of_the_verdicts(tmp_path):
+    conditions = (("cot", 60), ("answer_only", 30))
+    frame = _frame(
+        *(_score(c, s, right + s) for s in range(3) for c, right in conditions)
+    )
+    claims = _claims(tmp_path, CLAIM, CLAIM | {"id": "no_scores", "notebook": "09"})
+    whole = evaluate_claims(frame, claims, "smoke").set_index("claim")
+    for claim, numbers in estimate_claims(frame, claims, "smoke").items():
+        told = whole.loc[claim, ["estimate", "seeds", "n"]].tolist()
+        assert numbers == pytest.approx(told, nan_ok=True)
+
+
+def test_the_committed_tables_are_what_the_records_give(tmp_path):
+    committed = project_folder() / "results" / "smol_dates"
+    shutil.copytree(committed, tmp_path / "smol_dates")
+    claims = project_folder() / "notebooks" / "claims.yaml"
+    for name, path in aggregate(tmp_path, "smol_dates", claims).items():
+        assert path.read_bytes() == (committed / f"{name}.csv").read_bytes()
+
+
 def test_scores_of_another_notebook_are_not_taken(tmp_path):
     frame = _frame(_score("cot", 0, 60), _score("answer_only", 0, 30))
     row = _verdict(tmp_path, frame.assign(notebook="09"))
@@ -237,6 +270,7 @@ def test_the_committed_claims_name_papers_that_are_listed():
     [
         ((0.1, 0.05, 0.15), "+10.0 [+5.0, +15.0]"),
         ((0.0, 0.0, 0.0), "+0.0, alike on every question"),
+        ((1.0, 1.0, 1.0), "+100.0 [+100.0, +100.0]"),
         ((-0.0, -0.0003, 0.002), "+0.0 [-0.0, +0.2]"),
     ],
 )

@@ -138,6 +138,15 @@ def test_a_trial_with_other_settings_is_kept_out_of_the_tables(results):
     assert found() == []  # all are trials, so that nothing is mixed
 
 
+def test_a_trial_with_a_setting_that_the_profile_leaves_alone_is_kept_out(results):
+    [plan] = _plan().notebooks.values()
+    assert "demonstrations" not in {**plan.parameters, **plan.grid}
+    path = _record(results, 0)
+    _change(path, lambda record: record["parameters"].update(demonstrations=5))
+    assert strangers(results, "smol") == [path.stem]
+    assert _check(results).done == 2
+
+
 def test_a_grid_of_notebooks_that_are_elsewhere_has_no_strangers(results, tmp_path):
     path = _record(results, 0)
     _change(path, lambda record: record["parameters"].update(epochs=1.0))

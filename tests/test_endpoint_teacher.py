@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from endpoints import CUT, KEY, PAGE, SAMPLING, Endpoint, lines, wanted
@@ -13,7 +14,7 @@ from endpoints import CUT, KEY, PAGE, SAMPLING, Endpoint, lines, wanted
 from cotnb.errors import UserError
 from cotnb.rationales.collecting import Wanted, collect, kept_replies
 from cotnb.rationales.endpoint_teacher import EndpointTeacher
-from cotnb.rationales.teachers import Reply
+from cotnb.rationales.teachers import Asked, Reply, Sampling
 
 
 @pytest.fixture
@@ -191,6 +192,43 @@ def test_another_endpoints_model_of_one_name_has_a_file_of_its_own(endpoint):
     assert one.name.startswith("02-org-m-127.0.0.1-")
 
 
+def test_endpoints_of_one_gateway_have_files_of_their_own(monkeypatch):
+    names = []
+    for path in ("/v1", "/v1/", "", "/team-a/v1", "/team-b/v1"):
+        monkeypatch.setenv("OPENAI_BASE_URL", f"https://gateway{path}")
+        names.append(kept_replies(EndpointTeacher("m"), "02").name)
+    assert names[0] == names[1] == names[2] == "02-m-gateway.jsonl"
+    assert len(set(names)) == 3
+
+
+def test_a_request_says_how_to_write():
+    likely = SimpleNamespace(token="5", logprob=-0.1)
+    told = SimpleNamespace(content=[SimpleNamespace(top_logprobs=[likely])])
+    choice = SimpleNamespace(message=SimpleNamespace(content="5"), logprobs=told)
+    sent = {}
+
+    def create(**words):
+        sent.update(words)
+        return SimpleNamespace(choices=[choice], usage=None)
+
+    completions = SimpleNamespace(create=create)
+    client = SimpleNamespace(chat=SimpleNamespace(completions=completions))
+    how = Sampling(temperature=0.0, max_new_tokens=8, top_logprobs=5)
+    reply = EndpointTeacher("m")._ask(client, Asked("Q"), how)
+    named = ("model", "temperature", "max_tokens", "logprobs", "top_logprobs")
+    assert [sent[name] for name in named] == ["m", 0.0, 8, True, 5]
+    assert sent["messages"] == [{"role": "user", "content": "Q"}]
+    assert reply.text == "5" and reply.top_logprobs == [[("5", -0.1)]]
+
+
+def test_another_prompt_is_asked_anew(endpoint, tmp_path):
+    server, [one] = endpoint(), wanted(1)
+    for prompt in ("Q1", "Q2", "Q1"):
+        asked = [Wanted(one.example, Asked(prompt))]
+        collect(EndpointTeacher("m"), asked, tmp_path / "r.jsonl", SAMPLING, "plain")
+    assert sum(server.paid.values()) == 2
+
+
 def test_time_outs_and_absent_servers_are_told_in_a_line(endpoint, tmp_path):
     endpoint(delay=5.0)
     slow = EndpointTeacher("m", 1, retries=0, timeout=0.2)
@@ -255,6 +293,8 @@ def test_a_cut_line_is_dropped_and_a_broken_one_is_named(endpoint, tmp_path):
     path.write_text(path.read_text()[:-20])
     assert len(collect(teacher, wanted(3), path, SAMPLING, "plain")) == 3
     assert sum(server.paid.values()) == 4
+    assert len(lines(path)) == 3
+    assert len(collect(teacher, wanted(3), path, SAMPLING, "plain")) == 3
     path.write_text("{}\n" + path.read_text())
     with pytest.raises(UserError, match=r"r\.jsonl, line 1: no record"):
         collect(teacher, wanted(3), path, SAMPLING, "plain")

@@ -130,6 +130,13 @@ def test_batches_never_change_a_sample(student):
     assert together == generate(student, PROMPTS, batch_size=2, **options)
 
 
+def test_each_token_has_a_chance_of_its_own():
+    draw = evaluation._Sampler(1.0, torch.tensor([[0.15, 0.85]]))
+    place, logits = torch.tensor, torch.zeros(1, 10)
+    drawn = [int(draw(logits, place([0]), place([token]))) for token in (0, 1)]
+    assert drawn == [1, 8]
+
+
 def test_samples_follow_the_students_probabilities(student):
     """The first token, 2,000 times, against softmax of the logits."""
     prompt = PROMPTS[0]

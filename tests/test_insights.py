@@ -136,6 +136,15 @@ def test_a_real_student_s_data_sets_stand_apart():
     assert told == {"GSM8K (n = 4)", "SVAMP (n = 4)", "SVAMP, tuned on GSM8K (n = 4)"}
 
 
+def test_a_folder_of_ones_own_may_have_any_name():
+    """Of the published profiles one with a "_" is another data set of a student's."""
+    one = _score("SmolLM2-135M", "cot", "svamp", parameters=135_000_000)
+    found = _found([one])
+    for profile, drawn in (("smol", 1), ("my_runs", 1), ("smol_gsm8k", 0)):
+        own = replace(found, scores=found.scores.assign(profile=profile))
+        assert len(table_of(_named(EIGHT), own)) == drawn, profile
+
+
 def test_the_ladder_and_a_real_student_before_tuning_have_a_figure_each():
     scores = [
         _score("SmolLM2-135M", "before_tuning", "gsm8k", parameters=135_000_000),

@@ -12,6 +12,10 @@ from pathlib import Path
 import pytest
 from tiny_grid import command, log_rows, records, started, wait_until
 
+from cotnb.grid.batch import DONE, FAILED, Outcome
+from cotnb.grid.executors import _keep
+from cotnb.grid.runs import Run
+
 PROJECT = Path(__file__).resolve().parent.parent
 WALL = """\
 import os, sys
@@ -222,3 +226,11 @@ def test_what_cannot_begin_is_one_line(place, monkeypatch, address, hidden, mess
     refused = subprocess.run(line, capture_output=True, text=True, timeout=60)
     assert refused.returncode == 2 and message in refused.stderr
     assert refused.stderr.count("\n") == 1 and not (place / "runs").exists()
+
+
+def test_what_came_back_and_cannot_be_kept_has_failed(tmp_path):
+    (tmp_path / "records").write_text("a file")
+    record = tmp_path / "records" / "r.json"
+    run = Run("r", tmp_path / "n.ipynb", {}, tmp_path / "run", record)
+    ended = _keep(Outcome(run, DONE, 1.0, files={"run.log": b""}, record=b"{}"))
+    assert ended.state == FAILED and "not written" in ended.reason

@@ -3,6 +3,7 @@
 import gzip
 import json
 import re
+import time
 from dataclasses import replace
 
 import pytest
@@ -20,7 +21,7 @@ from cotnb.rationales import (
     match_by_style,
 )
 from cotnb.rationales.aligned_questions import align_questions
-from cotnb.rationales.record import Rationale
+from cotnb.rationales.record import Rationale, read_reply
 from cotnb.tasks import Example, load_task
 from cotnb.tasks.verifier import verify
 
@@ -46,9 +47,36 @@ def write(path, rows):
 def test_malformed_lines_are_numbered_and_the_rest_is_kept(tmp_path, name):
     no_answer = {k: v for k, v in ROW.items() if k != "answer"}
     rows = [ROW, "not json", {**ROW, "rationale": " "}, no_answer, "[1]", ROW]
+    rows += ["", "[" * 100_000, {**ROW, "prompt_tokens": "12"}, {**ROW, "id": 7}]
     read = from_file(write(tmp_path / name, rows))
-    assert len(read.rationales) == 2
-    assert read.malformed_lines == [2, 3, 4, 5]
+    assert [r.id for r in read.rationales] == ["", "", "7"]
+    assert read.malformed_lines == [2, 3, 4, 5, 8, 9]
+
+
+def test_a_line_of_another_encoding_is_malformed_and_the_rest_is_kept(tmp_path):
+    path = tmp_path / "r.jsonl"
+    other = json.dumps({**ROW, "question": "café"}, ensure_ascii=False)
+    path.write_bytes(f"{other}\n".encode("latin-1") + json.dumps(ROW).encode())
+    read = from_file(path)
+    assert (len(read.rationales), read.malformed_lines) == (1, [1])
+
+
+@pytest.mark.parametrize(
+    ("text", "rationale"),
+    [
+        ("2 + 3 = 5. So the answer is 5.", "2 + 3 = 5."),
+        ("2 + 3 = 5.\n\n**Thus, my final answer is:** 5", "2 + 3 = 5."),
+        ("It is 5, the answer is 5", "It is 5"),
+        ("Also the answer is 5", "Also"),
+        (f"2 + 3 = 5.{' ' * 5000}The answer is 5", "2 + 3 = 5."),
+        (f"2 + 3 = 5.{'_' * 5000} So the answer is 5", "2 + 3 = 5."),
+    ],
+)
+def test_what_leads_to_the_answer_is_no_rationale(text, rationale):
+    example = Example("sums", "train", 0, "2 + 3?", "5", "number")
+    begun = time.process_time()
+    assert read_reply(text, example) == (rationale, "5", True)
+    assert time.process_time() - begun < 1
 
 
 def test_null_is_no_text(tmp_path):

@@ -25,7 +25,9 @@ from cotnb.students import load_student
 from cotnb.tasks import load_task
 
 
-def test_a_local_teachers_samples_do_not_depend_on_what_else_is_asked(tmp_path):
+def test_a_local_teachers_samples_do_not_depend_on_what_else_is_asked(
+    tmp_path, monkeypatch
+):
     teacher = LocalTeacher(load_student("toy-t5"))
     asked = wanted(6, samples=2)
     whole = collect(teacher, asked, tmp_path / "a.jsonl", SAMPLING, "plain")
@@ -33,6 +35,8 @@ def test_a_local_teachers_samples_do_not_depend_on_what_else_is_asked(tmp_path):
     for part in (asked[5:9], asked):
         parts = collect(teacher, part, tmp_path / "b.jsonl", SAMPLING, "plain")
     assert parts == whole
+    monkeypatch.setattr("cotnb.rationales.local_teacher.AT_ONCE", 5)
+    assert collect(teacher, asked, tmp_path / "c.jsonl", SAMPLING, "plain") == whole
 
 
 def test_a_teacher_is_scored_by_what_it_wrote(tmp_path):

@@ -52,6 +52,17 @@ def test_a_tuning_learns(name, method):
     assert any(changed)
 
 
+def test_the_trainer_is_given_the_recipe(tmp_path):
+    recipe = replace(
+        QUICK, weight_decay=0.3, clip=0.5, warmup_ratio=0.5, learning_rate=1e-4
+    )
+    plan = [[0]] * 10
+    given = build_trainer(load_student("toy-t5"), [], plan, recipe, tmp_path).args
+    assert (given.weight_decay, given.max_grad_norm) == (0.3, 0.5)
+    assert (given.learning_rate, given.warmup_steps, given.max_steps) == (1e-4, 5, 10)
+    assert given.lr_scheduler_type == "linear"
+
+
 @pytest.mark.parametrize("name", ["toy-t5", "toy-llama"])
 def test_loss_and_gradients_are_those_of_rows_alone(name, monkeypatch):
     """Against transformers' own loss on unpadded rows, one after the other."""

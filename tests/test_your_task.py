@@ -1,16 +1,20 @@
 """Your task: files checked, split, taught, tuned, exported, reported, resumed."""
 
+import gzip
 import json
+import os
 import subprocess
 import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
+from typer.testing import CliRunner
 
 from cotnb import cli
 from cotnb.errors import UserError
@@ -35,7 +39,12 @@ from cotnb.your_task.exporting import claim_folder, export_student, loading_code
 from cotnb.your_task.fitting import fitting, training_pairs, with_general
 from cotnb.your_task.questions import check_enough, read_questions
 from cotnb.your_task.recommending import recommend
-from cotnb.your_task.report import better_and_worse, not_asked, report_text
+from cotnb.your_task.report import (
+    better_and_worse,
+    headline,
+    not_asked,
+    report_text,
+)
 from cotnb.your_task.splitting import WAYS, split_questions, template_of
 from cotnb.your_task.teaching import gather
 from cotnb.your_task.wishes import Wishes
@@ -171,11 +180,31 @@ def test_a_mark_of_utf8_and_windows_line_ends_do_no_harm(tmp_path):
         (["Paris.", "on  foot"], "text", ["Paris", "on foot"]),
         (["A mile", "B", "7"], "text", ["A mile", "B", "7"]),
         (["] )", "}"], "brackets", ["] )", "}"]),
+        (["The answer is 5.", "minus 5", "\u20135", "x"] * 5, "text", None),
+        (["The answer is 5.", "minus 5", "\u20135"], "number", ["5", "-5", "-5"]),
+        (["The answer is  on foot."], "text", ["on foot"]),
+        (["5"] * 17 + ["on foot"] * 3, "text", None),
     ],
 )
 def test_the_kind_of_answer_is_that_of_nearly_all(answers, kind, read):
     assert detect_answer_type(answers)[0] == kind
-    assert [read_answer(answer, kind) for answer in answers] == read
+    assert read in (None, [read_answer(answer, kind) for answer in answers])
+
+
+def test_small_numbers_are_numbers(tmp_path):
+    small = [{"question": f"{i}?", "answer": i / 1e6} for i in range(1, 21)]
+    checked = read_questions(write(tmp_path / "q.jsonl", small))
+    assert checked.answer_type == "number" and checked.examples[0].answer == "0.000001"
+
+
+def test_a_packed_file_is_read_and_a_cut_one_is_named(tmp_path):
+    path = tmp_path / "q.jsonl.gz"
+    packed = gzip.compress("\n".join(map(json.dumps, GOOD)).encode())
+    path.write_bytes(packed)
+    assert len(read_questions(path).examples) == 2
+    path.write_bytes(packed[:-9])
+    with pytest.raises(UserError, match=r"q\.jsonl\.gz: unreadable"):
+        read_questions(path)
 
 
 def test_a_kind_that_most_have_is_told_with_its_share(tmp_path):
@@ -199,6 +228,11 @@ def test_few_questions_are_refused_and_some_more_are_warned_of(tmp_path):
     some = read_questions(write(tmp_path / "q.jsonl", rows(20)))
     check_enough(some)
     assert any("20 questions are few" in line for line in some.remarks())
+
+
+def test_a_rationale_that_only_a_duplicate_has_is_kept(tmp_path):
+    path = write(tmp_path / "q.jsonl", [{**GOOD[0], "rationale": ""}, GOOD[0]])
+    assert read_questions(path).examples[0].rationale == GOOD[0]["rationale"]
 
 
 def test_a_question_keeps_its_id_where_the_file_grows_or_is_shuffled(tmp_path):
@@ -307,6 +341,54 @@ def test_a_teacher_is_asked_what_is_missing_and_is_not_paid_twice(tmp_path):
     )
     fewer = gather(train, teacher=Adder(), samples=3, most_asked=4)
     assert len(fewer.sources[1].written) == 3 * 4
+    assert {r.style for r in taught.sources[1].written} == {"fu2023"}
+    assert all(r.prompt.count("Q: ") == 4 for r in taught.sources[1].written)
+
+
+def test_a_file_that_is_shuffled_is_not_paid_for_again(tmp_path):
+    lines = [*rows(40)[:20], *rows(40, rationale=False)[20:]]
+    teacher, written = Adder(), []
+    teacher.name = f"adder-{tmp_path.name}"
+    for name, ordered in (("q", lines), ("s", lines[::-1])):
+        train = read_questions(write(tmp_path / f"{name}.jsonl", ordered)).examples
+        taught = gather(train, teacher=teacher, samples=1, most_asked=5)
+        written.append({r.id for r in taught.sources[1].written})
+    assert teacher.asked == 5 and written[0] == written[1]
+
+
+def test_as_many_rationales_as_were_paid_for_are_taught(tmp_path):
+    class Wordy:
+        name = f"wordy-{tmp_path.name}"
+
+        def replies(self, asked, sampling):
+            for number, one in enumerate(asked):
+                text = "We add " * (one.sample + 2) + "so. The answer is 2."
+                yield number, Reply(text, 1, 1)
+
+    bare = [{**row, "answer": "2"} for row in rows(4, rationale=False)]
+    train = read_questions(write(tmp_path / "q.jsonl", bare)).examples
+    assert len(gather(train, teacher=Wordy(), samples=3).solved) == 4 * 3
+
+
+def test_only_a_teachers_rationales_cost(tmp_path):
+    bare = rows(4, rationale=False)
+    train = read_questions(write(tmp_path / "q.jsonl", bare)).examples
+    told = [
+        {**row, "rationale": "It is so.", "prediction": row["answer"], "teacher": "t",
+         "style": "s", "prompt_tokens": 10**6, "new_tokens": 10**6}
+        for row in bare[:3]
+    ]  # fmt: skip
+    teacher = Adder()
+    teacher.name = f"adder-{tmp_path.name}"
+    taught = gather(
+        train,
+        rationale_file=str(write(tmp_path / "r.jsonl", told)),
+        teacher=teacher,
+        samples=1,
+        prices=(1.0, 1.0),
+    )
+    of_file, of_teacher = taught.table()
+    assert "dollars" not in of_file and of_teacher["dollars"] == pytest.approx(15e-6)
 
 
 def test_another_servers_model_of_the_same_name_is_asked_anew(tmp_path, monkeypatch):
@@ -350,6 +432,17 @@ def test_what_ones_own_rationales_state_is_told(tmp_path, rationale, said):
     remarks = gather(checked.examples).remarks()
     told = [line for line in remarks if "state no answer" in line]
     assert [line[:35] for line in told] == said
+
+
+def test_a_heading_is_no_answer_and_a_question_in_a_rationale_is_no_end(tmp_path):
+    own = rows(3)
+    own[0]["rationale"] = "#### Step 1: add\n0 + 2 = 2.\n#### Step 2: 2 and 0\nSo 2."
+    own[1]["rationale"] = "Question: what is 1 + 2? 1 + 2 = 3. Q : sure? Yes.\n#### 3"
+    checked = read_questions(write(tmp_path / "q.jsonl", own))
+    assert checked.contradicting == []
+    texts = [text for _, text in gather(checked.examples).solved]
+    assert texts[0] == own[0]["rationale"]
+    assert texts[1] == "Question. what is 1 + 2? 1 + 2 = 3. Q. sure? Yes."
 
 
 @pytest.mark.parametrize("ending", ["The answer is 4.", "#### 4"])
@@ -437,6 +530,11 @@ def test_a_rationale_file_is_judged_by_ones_own_answers(tmp_path):
     ]
     taught = gather(train, rationale_file=str(write(tmp_path / "r.jsonl", told)))
     assert taught.questions == 24
+    letters = [{**row, "answer": "ab"[i % 2]} for i, row in enumerate(bare[:4])]
+    train = read_questions(write(tmp_path / "l.jsonl", letters)).examples
+    told = [{**one, "prediction": "ab"[i % 2]} for i, one in enumerate(told[:4])]
+    taught = gather(train, rationale_file=str(write(tmp_path / "p.jsonl", told)))
+    assert taught.questions == 4
     other = write(tmp_path / "o.jsonl", [{**told[0], "question": "another?"}])
     with pytest.raises(UserError, match="no rationale of a training question"):
         gather(train, rationale_file=str(other))
@@ -461,6 +559,8 @@ def test_what_is_recommended_follows_size_kind_and_wish():
     }  # fmt: skip
     with pytest.raises(UserError, match="teach 'cot': 3 questions have a rationale"):
         recommend(100, 3, 1, teach="cot")
+    with pytest.raises(UserError, match="15 training questions are too few"):
+        recommend(15, 15, 1, teach="cot")
     with pytest.raises(UserError, match="teach 'both'"):
         recommend(100, 100, 1, teach="both")
 
@@ -572,7 +672,68 @@ def test_help_is_claimed_where_an_exact_test_agrees(place, gained, lost, verdict
     changed = replace(found, contrasts=[one, one, *found.contrasts[2:]])
     text = report_text(changed)
     assert text.startswith(f"# {verdict}")
+    unclear = replace(one, low=-9, high=9)  # against the best prompt
+    over = headline(replace(found, contrasts=[one, unclear, *found.contrasts[2:]]))
+    assert ("not clearly over the best prompt" in over) == (verdict == "Tuning helped")
     assert ("| yes" in text) == (max(gained, lost) == 6)
+
+
+def test_all_or_none_changed_is_not_certain(place):
+    _, found, _ = place
+    before, tuned = found.of("before_tuning"), found.of("cot")
+    right = [replace(score, outcomes="1" * score.n) for score in tuned.scores]
+    examined = [before, replace(tuned, scores=right), found.of("answer_only")]
+    gain = contrasts(examined, "cot")[0]
+    assert (gain.gained, gain.low, gain.high) == (10, 70, 100)  # of ten, 3 / 10
+
+
+def test_demonstrations_are_shown_where_few_questions_have_a_rationale(place):
+    _, found, _ = place
+    train = found.split.train
+    for count, ways in ((0, 1), (2, 1), (3, 2)):
+        solved = [(e, "So.") for e in train[:count]]
+        exam = build_exam(found.split, solved, 4, {}, 2, 0)
+        few = [way for way in exam.ways("before_tuning") if way.startswith("few")]
+        assert len(few) == ways, count
+
+
+def test_what_other_settings_made_is_put_aside_whole(tmp_path):
+    out = tmp_path / "out"
+    claim_folder(out, {"questions": "q.jsonl", "seed": 0})
+    for name in ("test.jsonl", "report.md"):
+        (out / name).write_text("of seed 0")
+    claim_folder(out, {"questions": "q.jsonl", "seed": 0})
+    assert (out / "report.md").is_file()
+    claim_folder(out, {"questions": "q.jsonl", "seed": 1})
+    assert {path.name for path in out.iterdir()} == {"settings.json", "earlier"}
+    assert json.loads((out / "earlier" / "settings.json").read_text())["seed"] == 0
+    assert (out / "earlier" / "test.jsonl").read_text() == "of seed 0"
+    # a call that was stopped has no report, and takes no finished one's place
+    (out / "test.jsonl").write_text("of seed 1")
+    claim_folder(out, {"questions": "q.jsonl", "seed": 0})
+    assert (out / "earlier" / "test.jsonl").read_text() == "of seed 0"
+
+
+def test_putting_aside_goes_on_where_it_was_stopped(tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    claim_folder(out, {"questions": "q.jsonl", "seed": 0})
+    for name in ("test.jsonl", "train.jsonl", "report.md"):
+        (out / name).write_text("of seed 0")
+    real = os.replace
+
+    def stop(source, target):
+        real(source, target)
+        if Path(source).name in ("test.jsonl", "train.jsonl"):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("cotnb.your_task.exporting.os.replace", stop)
+    with pytest.raises(KeyboardInterrupt):
+        claim_folder(out, {"questions": "q.jsonl", "seed": 1})
+    monkeypatch.undo()
+    claim_folder(out, {"questions": "q.jsonl", "seed": 1})
+    kept = {path.name for path in (out / "earlier").iterdir()}
+    assert kept == {"settings.json", "test.jsonl", "train.jsonl", "report.md"}
+    assert {path.name for path in out.iterdir()} == {"settings.json", "earlier"}
 
 
 def test_another_tasks_folder_is_left_alone(place, tmp_path):
@@ -861,6 +1022,23 @@ def test_too_much_to_replay_is_said_before_the_teacher_is_paid(tmp_path, monkeyp
     wishes = replace(QUICK, teacher="some-model", samples=9, **replayed)
     with pytest.raises(UserError, match="train has 200 questions, not 450"):
         flow.tune_your_task(path, wishes, tmp_path / "out", str)
+
+
+def test_every_option_of_the_command_arrives(monkeypatch):
+    got = {}
+    monkeypatch.setattr(
+        flow, "tune_your_task", lambda path, wishes, out: got.update(wishes=wishes)
+    )
+    words = "tune q --most-asked 7 --teacher-tokens 9 --prices 0.15,0.6 --samples 3"
+    done = CliRunner().invoke(cli.app, [*words.split(), "--seed", "5"])
+    assert done.exit_code == 0
+    wishes = got["wishes"]
+    assert (wishes.most_asked, wishes.teacher_tokens) == (7, 9)
+    assert (wishes.prices, wishes.samples, wishes.seed) == ((0.15, 0.6), 3, 5)
+    monkeypatch.setattr(flow, "gather", lambda train, **how: how)
+    how = flow._gather("number", SimpleNamespace(train=[]), None, wishes)
+    assert (how["most_asked"], how["max_new_tokens"]) == (7, 9)
+    assert (how["prices"], how["samples"], how["seed"]) == ((0.15, 0.6), 3, 5)
 
 
 def test_the_command_checks_and_no_more(tmp_path):

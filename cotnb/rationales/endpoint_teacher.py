@@ -39,9 +39,15 @@ class EndpointTeacher:
 
     @property
     def host(self) -> str:
-        """The server that OPENAI_BASE_URL names, with its port, or OpenAI's own."""
+        """The server that OPENAI_BASE_URL names, or OpenAI's own.
+
+        With its port, and with its path where that is more than "/v1": a gateway has
+        several endpoints.
+        """
         address = os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1"
-        return urlsplit(address).netloc.rpartition("@")[2]
+        parts = urlsplit(address)
+        path = parts.path.rstrip("/").removesuffix("/v1").rstrip("/")
+        return parts.netloc.rpartition("@")[2] + path
 
     def replies(
         self, asked: Sequence[Asked], sampling: Sampling

@@ -15,6 +15,10 @@ from cotnb.rationales.generator import from_generator
 from cotnb.rationales.record import NEEDED, Rationale, read_row
 from cotnb.tasks.example import Example
 
+BOM = b"\xef\xbb\xbf"  # what some editors begin a UTF-8 file with
+# what a line raises that is no record; one not in UTF-8 is a ValueError
+MALFORMED = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
+
 
 @dataclass(frozen=True)
 class RationaleFile:
@@ -62,15 +66,18 @@ def from_file(path: str | Path) -> RationaleFile:
     rationales, malformed = [], []
     opener = gzip.open if path.suffix == ".gz" else open
     try:
-        with opener(path, "rt", encoding="utf-8-sig") as lines:
+        with opener(path, "rb") as lines:
             for number, line in enumerate(lines, start=1):
+                line = line.removeprefix(BOM) if number == 1 else line
+                if not line.strip():
+                    continue
                 try:
-                    row = json.loads(line)
+                    row = json.loads(line.decode())
                     if row.get("split") != "test":
                         rationales.append(_read(row))
-                except (ValueError, KeyError, TypeError, AttributeError):
+                except MALFORMED:
                     malformed.append(number)
-    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise UserError(f"{path}: unreadable ({error}); fetch it again") from error
     if not rationales:
         raise UserError(f"{path}: no line holds {', '.join(NEEDED)}")
@@ -81,7 +88,7 @@ def _read(row: dict) -> Rationale:
     rationale = read_row(row)
     if not rationale.question or not rationale.rationale:
         raise ValueError("empty question or rationale")
-    f"{rationale.question}{rationale.rationale}".encode()  # half a letter is malformed
+    json.dumps(rationale.row(), ensure_ascii=False).encode()  # half a letter is none
     return rationale
 
 

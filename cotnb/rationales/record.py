@@ -7,16 +7,31 @@ from cotnb.answers import (
     ANSWER_MARK,
     before_next_question,
     extract_answer,
+    in_digits,
     is_correct,
 )
 from cotnb.tasks.example import Example
 
 NEEDED = ("question", "rationale", "prediction", "answer", "teacher", "style")
 _LEADS_IN = re.compile(
-    r"[\s*_#]*(?:so|thus|hence|therefore)?,?\s*(?:the|my|our|his|her)?"
-    r"\s*(?:final|correct|right)?[\s*_#]*$",
+    r"(?:\b(?:so|thus|hence|therefore))?,?\s*(?:\b(?:the|my|our|his|her))?"
+    r"\s*(?:\b(?:final|correct|right))?$",
     re.I,
 )
+_LONGEST_LEAD = 40  # characters: of more, blanks between words would take minutes
+_MARKS = "*_#"  # Markdown's, around a sentence that states an answer
+
+
+_KINDS = {
+    "id": str,
+    "prompt": str,
+    "temperature": int | float,
+    "max_new_tokens": int,
+    "sample": int,
+    "prompt_tokens": int,
+    "new_tokens": int,
+    "top_logprobs": list,
+}
 
 
 @dataclass(frozen=True)
@@ -59,11 +74,17 @@ def read_row(row: dict) -> Rationale:
 
     A prediction of null is none. Fields that a record does not have, and other ones of
     null, are left out. Raises KeyError and TypeError where a needed one is missing or
-    is no text or number, where `correct` is not true or false, or the row no object.
+    is no text or number, another one of another kind than `Rationale`'s, `correct` not
+    true or false, or the row no object.
     """
     known = {f.name for f in fields(Rationale)} - {*NEEDED, "correct"}
     told = {key: value for key, value in row.items() if value is not None}
     values = {key: value for key, value in told.items() if key in known}
+    for key in {"id", "prompt"} & values.keys():
+        values[key] = _as_text(values[key])
+    for key, value in values.items():
+        if not isinstance(value, _KINDS[key]) or isinstance(value, bool):
+            raise TypeError(f"{key} is {value!r}")
     if "prediction" in row:
         told.setdefault("prediction", "")
     values |= {field: _as_text(told[field]) for field in NEEDED}
@@ -76,7 +97,21 @@ def read_row(row: dict) -> Rationale:
 def _as_text(value) -> str:
     if not isinstance(value, str | int | float):
         raise TypeError(f"{value!r} is no text")
-    return str(value).strip()
+    return in_digits(value) if isinstance(value, float) else str(value).strip()
+
+
+def _without_lead(text: str) -> str:
+    """A text without what leads into the sentence that states an answer."""
+    bare = _without_marks(text)
+    kept, lead = bare[:-_LONGEST_LEAD], bare[-_LONGEST_LEAD:]
+    return _without_marks(kept + _LEADS_IN.sub("", lead, count=1))
+
+
+def _without_marks(text: str) -> str:
+    end = len(text)
+    while end and (text[end - 1].isspace() or text[end - 1] in _MARKS):
+        end -= 1
+    return text[:end]
 
 
 def read_reply(text: str, example: Example) -> tuple[str, str, bool]:
@@ -91,5 +126,5 @@ def read_reply(text: str, example: Example) -> tuple[str, str, bool]:
     rationale, marks = text, list(ANSWER_MARK.finditer(text))
     if marks:
         before = text[: marks[-1].start()]
-        rationale = _LEADS_IN.sub("", before) or text
+        rationale = _without_lead(before) or text
     return rationale.strip(), prediction or "", correct

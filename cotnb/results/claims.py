@@ -203,7 +203,7 @@ def in_points(claim) -> str:
         for value in (claim.estimate, claim.ci_low, claim.ci_high)
     )
     per = f" per {claim.per}" if claim.per else ""
-    if claim.ci_low == claim.ci_high:
+    if claim.ci_low == claim.ci_high == claim.estimate == 0:
         return f"{estimate:+.1f}{per}, alike on every question"
     return f"{estimate:+.1f} [{low:+.1f}, {high:+.1f}]{per}"
 

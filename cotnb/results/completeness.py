@@ -12,6 +12,7 @@ from cotnb.errors import UserError
 from cotnb.grid.profiles import Profile, load_profile, profile_names
 from cotnb.grid.runs import Run, expand
 from cotnb.ladder.cards import read_cards
+from cotnb.notebook_parameters import RUN_PARAMETERS
 from cotnb.paths import project_folder
 from cotnb.results.claims import COLUMNS as CLAIM_COLUMNS
 from cotnb.results.claims import Claim, estimate_claims
@@ -65,8 +66,7 @@ def check_profile(
     """Compare results/<name> with what the profile's grid would run.
 
     A notebook should have the conditions that its claims name, and those that any of
-    its records has. A record is of a run when notebook, seed and all that the profile
-    sets agree.
+    its records has. A record is of a run when notebook, seed and all settings agree.
     Raises UserError as `expand` does.
     """
     records, faults = sift_records(results / name)
@@ -78,9 +78,7 @@ def check_profile(
         conditions = _conditions(own, contrasts, stem, name)
         by_setting: dict[str, list[tuple[Run, list[dict]]]] = {}
         for run in grid:
-            of_run = [
-                one for one in own if _is_of(one, run, plan.parameters, plan.grid)
-            ]
+            of_run = [one for one in own if _is_of(one, run)]
             known |= {one["run"] for one in of_run}
             runs, done = runs + 1, done + bool(of_run)
             setting = ", ".join(str(run.parameters[key]) for key in plan.grid)
@@ -115,7 +113,7 @@ def strangers(results: Path, name: str, notebooks: Path = NOTEBOOKS) -> list[str
     profile = load_profile(name)
     records, _ = sift_records(Path(results) / name)
     found = []
-    for stem, plan in profile.notebooks.items():
+    for stem in profile.notebooks:
         own = [record for record in records if record["notebook"] == stem]
         if not own or not (notebooks / f"{stem}.ipynb").is_file():
             continue
@@ -123,7 +121,7 @@ def strangers(results: Path, name: str, notebooks: Path = NOTEBOOKS) -> list[str
         others = [
             record["run"]
             for record in own
-            if not any(_alike(record, run, plan.parameters, plan.grid) for run in grid)
+            if not any(_alike(record, run) for run in grid)
         ]
         found += others if len(others) < len(own) else []
     return found
@@ -156,16 +154,20 @@ def _conditions(own, contrasts, stem: str, profile: str) -> list[str]:
     return list(dict.fromkeys(claimed + seen))
 
 
-def _is_of(record: dict, run: Run, *given: dict) -> bool:
+def _is_of(record: dict, run: Run) -> bool:
     """Whether a record is of a run: as `_alike` says, and with its seed."""
-    return record["seed"] == run.parameters["seed"] and _alike(record, run, *given)
+    return record["seed"] == run.parameters["seed"] and _alike(record, run)
 
 
-def _alike(record: dict, run: Run, *given: dict) -> bool:
-    """Whether a record says the same of all that the profile sets."""
-    told = record["parameters"]
-    names = {name for names in given for name in names}
-    return all(told.get(name) == run.parameters[name] for name in names)
+def _alike(record: dict, run: Run) -> bool:
+    """Whether a record has a run's settings, seed and places aside.
+
+    Those that the profile leaves to the notebook count too. One that the notebook did
+    not have when the record was made, the record cannot tell.
+    """
+    told, stand = record["parameters"], run.parameters
+    names = (told.keys() & stand.keys()) - set(RUN_PARAMETERS)
+    return all(told[name] == stand[name] for name in names)
 
 
 def _missing(stem, setting, members, conditions) -> list[tuple]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 from matplotlib.figure import Figure
 
-from cotnb.grid.profiles import setting_of
+from cotnb.grid.profiles import profile_names, setting_of
 from cotnb.plots import (
     FLOW_KINDS,
     FORMAT_LABELS,
@@ -83,9 +83,10 @@ def _of_one_size(scores: pd.DataFrame) -> pd.DataFrame:
     """
     ladder = scores["student"].str.startswith("ladder-")
     one_number = scores["task"].str.contains(ONE_NUMBER)
-    elsewhere = scores["profile"].map(setting_of) != ""
+    known = set(profile_names())  # a folder of one's own may have any name
+    elsewhere = scores["profile"].map(lambda name: name in known and setting_of(name))
     one_size = ~ladder | (scores["student"] == MIDDLE)
-    return scores[one_size & ~one_number & ~elsewhere]
+    return scores[one_size & ~one_number & ~elsewhere.astype(bool)]
 
 
 def _of_the_ladder(scores: pd.DataFrame) -> pd.DataFrame:

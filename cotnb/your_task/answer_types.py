@@ -3,12 +3,15 @@
 import re
 from collections.abc import Callable, Sequence
 
-from cotnb.answers import LABELS, NUMBER, canonical
+from cotnb.answers import ANSWER_MARK, LABELS, NUMBER, canonical
 
 ENOUGH = 0.9  # the share of answers that must be of a type for it to be the file's
 LONG_ANSWER = 12  # words: a text this long is hardly ever written again word by word
 _LETTER = re.compile(r"\(?[A-Za-z]\)?[.)]?")
 _BRACKETS = re.compile(r"[\[\](){}<>](?:\s*[\[\](){}<>])*")
+_MINUS = re.compile(
+    r"^(?:(?:minus|negative)\s+|[\u2013\u2014]\s?)(?=[$\u00a3\u20ac]?\.?\d)", re.I
+)
 _UNIT = re.compile(r"\s*[%\u00b0]?\s*[A-Za-z]*\.?")  # "18 dollars", "5 km.", "20%"
 
 
@@ -18,7 +21,7 @@ def detect_answer_type(answers: Sequence[str]) -> tuple[str, float]:
     The first type that holds for 9 in 10 of them, else "text", which holds for all.
     """
     for answer_type, fits in _FITS.items():
-        share = sum(map(fits, answers)) / max(1, len(answers))
+        share = sum(fits(_plain(answer)) for answer in answers) / max(1, len(answers))
         if share >= ENOUGH:
             return answer_type, share
     return "text", 1.0
@@ -27,8 +30,10 @@ def detect_answer_type(answers: Sequence[str]) -> tuple[str, float]:
 def read_answer(answer: str, answer_type: str) -> str | None:
     """A bare answer as an `Example` holds it, or None where it is not of that type.
 
-    "$1,000.00" is "1000", "(b)" is "B"; a text keeps its case and loses its full stop.
+    "$1,000.00" is "1000", "(b)" is "B", "minus 5" is "-5"; a text keeps its case and
+    loses its full stop. Of "The answer is 5" it is the 5, as of a student's text.
     """
+    answer = _plain(answer)
     if answer_type == "text":
         bare = " ".join(answer.split()).rstrip(".").strip()
         return bare if canonical(bare, "text") else None
@@ -37,6 +42,12 @@ def read_answer(answer: str, answer_type: str) -> str | None:
     if answer_type == "choice":
         return canonical(answer.upper(), answer_type) if _is_letter(answer) else None
     return canonical(answer, answer_type)
+
+
+def _plain(answer: str) -> str:
+    """What an answer states, a minus in words or as a dash written as a sign."""
+    stated = ANSWER_MARK.split(answer)[-1].strip()
+    return _MINUS.sub("-", stated)
 
 
 def is_long(answers: Sequence[str]) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.stats import binomtest
 
+from cotnb.answers import canonical
 from cotnb.errors import UserError
 from cotnb.evaluation import Asking, Prediction, ask, generate, prompts_for, score
 from cotnb.experiment import measure
@@ -114,10 +115,11 @@ class Contrast:
 
     gained, lost: of n questions, those that only the first or only the second has
     right. Where there are none, the interval is what n questions may hide: 3 / n either
-    side (Hanley and Lippman-Hand 1983, "If nothing goes wrong, is everything all
-    right?"). clear: whether the interval leaves out 0 and McNemar's exact test agrees,
-    which a resampled interval of few changed questions does not (Fagerland, Lydersen
-    and Laake 2013, "The McNemar test for binary matched-pairs data").
+    side, and where all are such, 3 / n on the inner one (Hanley and Lippman-Hand 1983,
+    "If nothing goes wrong, is everything all right?"). clear: whether the interval
+    leaves out 0 and McNemar's exact test agrees, which a resampled interval of few
+    changed questions does not (Fagerland, Lydersen and Laake 2013, "The McNemar test
+    for binary matched-pairs data").
     """
 
     name: str
@@ -148,7 +150,7 @@ def build_exam(
     return Exam(
         test=split.test,
         general=general,
-        pool=_pool(split.train, solved, seed),
+        pool=_pool(split.train, solved, demonstrations, seed),
         asking=Asking(
             "zero_shot_cot",
             demonstrations=demonstrations,
@@ -281,16 +283,27 @@ def rounded_up(tokens: int) -> int:
 
 def commonest_answer(train: Sequence[Example], test: Sequence[Example]) -> float:
     """Accuracy, 0 to 1, of always giving the commonest answer of training."""
-    [(commonest, _)] = Counter(example.answer for example in train).most_common(1)
-    return sum(example.answer == commonest for example in test) / len(test)
+    [(commonest, _)] = Counter(map(_canonical, train)).most_common(1)
+    return sum(_canonical(example) == commonest for example in test) / len(test)
+
+
+def _canonical(example: Example) -> str | None:
+    return canonical(example.answer, example.answer_type)
 
 
 def _pool(
-    train: Sequence[Example], solved: Sequence[tuple[Example, str]], seed: int
+    train: Sequence[Example],
+    solved: Sequence[tuple[Example, str]],
+    demonstrations: int,
+    seed: int,
 ) -> list[tuple[Example, str]]:
-    """Solved questions for demonstrations: `POOL` at most, each question once."""
+    """Solved questions for demonstrations: `POOL` at most, each question once.
+
+    Where they are too few to be shown, all questions, with their answers alone.
+    """
     once = list({example.id: (example, text) for example, text in solved}.values())
-    once = once or [(example, "") for example in train]
+    if len(once) <= demonstrations:
+        once = [(example, "") for example in train]
     return random.Random(seed).sample(once, min(POOL, len(once)))
 
 
@@ -302,9 +315,13 @@ def _contrast(name: str, one: Score, other: Score) -> Contrast:
     found = hierarchical_bootstrap((a - b)[None], generator)
     points, low, high = (100 * value for value in found)
     gained, lost = int((a > b).sum()), int((a < b).sum())
+    hidden = min(100.0, 300 / len(a))
     if not gained + lost:
-        high = min(100.0, 300 / len(a))
-        low = -high
+        low, high = -hidden, hidden
+    elif gained == len(a):
+        low = points - hidden
+    elif lost == len(a):
+        high = points + hidden
     return Contrast(name, points, low, high, gained, lost, len(a))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cotnb.errors import UserError
-from cotnb.files import write_whole
+from cotnb.files import refusals_told, write_whole
 from cotnb.first_layers import split_name
 from cotnb.paths import cache_folder
 from cotnb.students import Student
@@ -15,6 +15,8 @@ from cotnb.students import Student
 CLAIM = "settings.json"  # says that a folder is ours to write to
 STUDENT = "student"  # the folder of the tuned student
 PREDICTIONS = "predictions"  # the folder of what students answered
+REPORT = "report.md"
+EARLIER = "earlier"  # what was made with other settings, before these
 
 
 def claim_folder(folder: Path, settings: Mapping) -> Path:
@@ -22,13 +24,15 @@ def claim_folder(folder: Path, settings: Mapping) -> Path:
 
     settings: JSON values, kept in it; "questions" is one of them. One that an earlier
     call made for the same questions is written to again, and what students answered
-    then is cleared. Raises UserError where it holds files of others or another task's,
-    or cannot be written.
+    then is cleared; what a finished call with other settings made goes to EARLIER
+    first, in place of what is there. Raises UserError where it holds files of others or
+    another task's, or cannot be written.
     """
     folder = Path(folder).expanduser()
     if folder.is_file():
         raise UserError(f"{folder}: this is a file; name a folder for what comes out")
-    questions = _questions_of(folder / CLAIM)
+    kept = _settings_of(folder / CLAIM)
+    questions = kept.get("questions")
     if folder.is_dir() and any(folder.iterdir()) and questions is None:
         raise UserError(f"{folder}: holds other files; name a new or an empty folder")
     if questions not in (None, settings["questions"]):
@@ -36,18 +40,34 @@ def claim_folder(folder: Path, settings: Mapping) -> Path:
             f"{folder}: holds what came out of {questions}; name another folder with "
             "--output"
         )
+    if (folder / REPORT).is_file() and kept != json.loads(json.dumps(settings)):
+        _put_aside(folder)
     shutil.rmtree(folder / PREDICTIONS, ignore_errors=True)
     write_whole(folder / CLAIM, json.dumps(settings, indent=1) + "\n")
     return folder
 
 
-def _questions_of(path: Path) -> str | None:
-    """Which questions a folder was claimed for; None where that is not ours."""
+def _settings_of(path: Path) -> dict:
+    """What a folder was claimed with; empty where it was not."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return None
-    return found.get("questions") if isinstance(found, dict) else None
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _put_aside(folder: Path) -> None:
+    """All that a folder holds to EARLIER in it, so that two settings never mix."""
+    earlier, filling = folder / EARLIER, folder / f".{EARLIER}.new"
+    with refusals_told(f"{earlier}: not written", "make room and run again"):
+        filling.mkdir(exist_ok=True)
+        shutil.copy2(folder / CLAIM, filling)  # without it the folder is nobody's
+        # the report last: while it is there, a call that was stopped goes on with this
+        for path in sorted(folder.iterdir(), key=lambda path: path.name == REPORT):
+            if path.name not in (CLAIM, earlier.name, filling.name):
+                os.replace(path, filling / path.name)
+        shutil.rmtree(earlier, ignore_errors=True)
+        os.replace(filling, earlier)
 
 
 def export_student(student: Student, folder: Path) -> Path:

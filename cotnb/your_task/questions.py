@@ -1,13 +1,16 @@
 """A user's file of questions, read and checked; every line left out is named."""
 
+import gzip
 import hashlib
 import json
 import math
+import zlib
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cotnb.answers import in_digits
 from cotnb.errors import UserError
 from cotnb.rationales.filters import plain
 from cotnb.tasks.example import ANSWER_TYPES, Example
@@ -26,6 +29,7 @@ SUCH_AS = {  # by type of answer, where it is no number
 }
 NAMED = 8  # line numbers that a remark names
 LARGEST = 10**100  # a number beyond is no answer that anybody writes
+GZIP = b"\x1f\x8b"  # how a packed file begins
 UTF16 = (b"\xff\xfe", b"\xfe\xff")  # how such a file begins
 LEFT_OUT = {
     "not_utf8": "not UTF-8: save the file as UTF-8",
@@ -108,7 +112,7 @@ class _Row:
 
 
 def read_questions(path: str | Path, answer_type: str = "") -> Checked:
-    """A JSONL file's questions, checked; what cannot be used is left out and named.
+    """A JSONL or JSONL.gz file's questions, checked; what is no use is named.
 
     A line is an object with "question", "answer" and, where there is one, "rationale".
     answer_type: of the answers, one of `ANSWER_TYPES`; empty: as most of them are.
@@ -166,9 +170,12 @@ def named(numbers: Sequence[int]) -> str:
 def _read_lines(path: Path) -> list[bytes]:
     try:
         content = path.read_bytes()
-    except OSError as error:
+        if content.startswith(GZIP):
+            content = gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or error
         raise UserError(
-            f"{path}: unreadable ({error.strerror}); name a JSONL file of questions"
+            f"{path}: unreadable ({reason}); name a JSONL file of questions"
         ) from error
     if content.startswith(UTF16):
         raise UserError(f"{path}: this is UTF-16; save it as UTF-8")
@@ -209,7 +216,7 @@ def _as_text(value) -> str | None:
     if isinstance(value, float):
         if not math.isfinite(value):
             return None
-        return str(int(value)) if value.is_integer() else repr(value)
+        return in_digits(value)
     if isinstance(value, int) and abs(value) < LARGEST:
         return str(value)
     return None

@@ -203,6 +203,11 @@ def _teach(questions: int, solved: int, stated: dict) -> tuple[dict, dict]:
     teach = stated.get("teach", "cot" if enough else "answer_only")
     if teach not in TEACHINGS:
         raise UserError(f"teach {teach!r}: expected one of {TEACHINGS}")
+    if teach == "cot" and questions < FEWEST_SOLVED:
+        raise UserError(
+            f"teach 'cot': {questions} training questions are too few, {FEWEST_SOLVED} "
+            "with a rationale are needed; write more, or teach answer_only"
+        )
     if teach == "cot" and solved < FEWEST_SOLVED:
         raise UserError(
             f"teach 'cot': {solved} questions have a rationale, {FEWEST_SOLVED} are "

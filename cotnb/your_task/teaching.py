@@ -25,6 +25,7 @@ from cotnb.rationales.record import Rationale
 from cotnb.rationales.teachers import Teacher
 from cotnb.students import load_student
 from cotnb.tasks.example import Example
+from cotnb.your_task.answer_types import read_answer
 from cotnb.your_task.own_rationales import judged, states_answer
 
 LOCAL = "local:"
@@ -34,11 +35,15 @@ DEMONSTRATIONS = 3  # that a teacher is shown, where so many rationales are ther
 
 @dataclass(frozen=True)
 class Source:
-    """What came from one place: all that was written, for which questions."""
+    """What came from one place: all that was written, for which questions.
+
+    paid: whether it was written for this task, by a teacher that has a price.
+    """
 
     name: str
     written: list[Rationale]
     examples: list[Example]
+    paid: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,7 @@ class Taught:
             if row["wrong_step"] is not None:
                 sound = len(keep_verified(checked, source.examples))
                 row["wrong_step"] = 1 - sound / len(checked) if checked else None
-            if self.prices and row["tokens_written"]:
+            if self.prices and source.paid:
                 row["dollars"] = dollars(source.written, self.prices)
             rows.append(row)
         return rows
@@ -143,13 +148,15 @@ def gather(
     if teacher:
         right, _ = _to_teach(sources)
         solved = {plain(r.question) for r in right}
-        lacking = [e for e in train if plain(e.question) not in solved][:most_asked]
+        lacking = [e for e in train if plain(e.question) not in solved]
+        # in an order that a shuffled file has too
+        lacking = sorted(lacking, key=lambda example: example.index)[:most_asked]
         if lacking:
             print(
                 f"asking {teacher.name} about {len(lacking):,} questions, {samples} "
                 f"times each, for {max_new_tokens} tokens at most"
             )
-            pool = match(train, right, seed=seed)
+            pool = _shown(match(train, right, seed=seed))
             recipe = replace(_way(pool), samples=samples)
             written = sample_rationales(
                 teacher,
@@ -162,7 +169,7 @@ def gather(
                 seed=seed,
                 prices=prices,
             )
-            sources.append(Source(teacher.name, written, lacking))
+            sources.append(Source(teacher.name, written, lacking, paid=True))
     kept, bare = _to_teach(sources)
     solved = match(train, kept, per_question=samples, seed=seed)
     sources = [source for source in sources if source.written]
@@ -202,8 +209,9 @@ def _of_file(train: Sequence[Example], path: str) -> Source:
     written = []
     for r in teacher_file(path):
         if example := examples.get(plain(r.question)):
-            said = canonical(r.prediction, example.answer_type)
-            correct = is_correct(said, example.answer, example.answer_type)
+            kind = example.answer_type
+            said = canonical(read_answer(r.prediction, kind) or r.prediction, kind)
+            correct = is_correct(said, example.answer, kind)
             written.append(replace(r, correct=correct, answer=example.answer))
     if not written:
         raise UserError(
@@ -212,6 +220,15 @@ def _of_file(train: Sequence[Example], path: str) -> Source:
         )
     asked = {plain(r.question) for r in written}
     return Source(Path(path).name, written, [examples[name] for name in asked])
+
+
+def _shown(pool: list[tuple[Example, str]]) -> list[tuple[Example, str]]:
+    """As many as a teacher is shown, and one for a question that is among them.
+
+    By their hashes, so that a file that is shuffled or grows shows the same ones, or
+    nearly, and what a teacher wrote is not asked for anew.
+    """
+    return sorted(pool, key=lambda pair: pair[0].index)[: DEMONSTRATIONS + 1]
 
 
 def _way(pool: Sequence[tuple[Example, str]]):
