@@ -8,7 +8,9 @@ The steps, one module each, in the order that `flow` takes them:
     splitting      training and test questions, without a shared template
     teaching       rationales: the file's own, another file's, a teacher's
     recommending   how to tune, by rules that say why
-    comparing      students tuned, asked before and after, paired differences
+    room           what a student has positions for
+    fitting        pairs to tune on, none too long
+    comparing      students asked before tuning and after it, paired differences
     exporting      the tuned student as a folder of its own
     report         one page and a figure
 

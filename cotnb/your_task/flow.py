@@ -38,7 +38,8 @@ def tune_your_task(
 
     output: a new folder, or one that an earlier call made. It gets train.jsonl and
     test.jsonl, rationales.jsonl, predictions/, the tuned student in student/, and
-    report.md with its figure. What can be wrong is looked at before anything is paid.
+    report.md with its figure; what was made there with other settings goes to earlier/.
+    What can be wrong is looked at before anything is paid.
     Raises UserError as the steps do.
     """
     checked, split = check_and_split(path, wishes, say)
