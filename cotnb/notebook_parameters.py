@@ -14,6 +14,8 @@ from pathlib import Path
 from cotnb.errors import UserError
 
 RUN_PARAMETERS = ("profile", "seed", "record", "output")
+# what a notebook shows beside its run, or reckons of it: no score depends on these
+NOT_SETTINGS = ("committed", "gpt3_solutions", "price_read", "price_written")
 SCALARS = (bool, int, float, str)
 
 

@@ -217,6 +217,43 @@ def test_a_record_that_was_made_again_is_told(results):
     assert "claims.csv: not what records and claims.yaml give" in fault
 
 
+def _rewrite(path, old, new):
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+def test_a_table_that_was_changed_by_hand_is_told(results):
+    folder = results / "smol"
+    whole = {name: (folder / name).read_text() for name in ("scores.csv", "claims.csv")}
+    row = whole["scores.csv"].splitlines()[-1]
+    for name, old, new, said in (
+        ("claims.csv", ",reproduced,", ",contradicted,", "not what records and claims"),
+        ("scores.csv", f"{row}\n", f"{row}\n{row}\n", "1 more rows than"),
+        ("scores.csv", ",SmolLM2-135M,", ",SmolLM2-9B,", "1 record is newer"),
+    ):
+        _rewrite(folder / name, old, new)
+        [fault] = _check(results).faults
+        assert said in fault, name
+        (folder / name).write_text(whole[name])
+    assert _check(results).complete
+
+
+def test_a_profile_s_axis_that_a_record_cannot_tell_is_not_done(results):
+    plan = _plan()
+    ways = {"grid": {"method": ["full", "lora"]}}
+    grid = plan.notebooks[OWN].model_copy(update=ways)
+    plan = plan.model_copy(update={"notebooks": {OWN: grid}})
+    _change(_record(results, 0), lambda record: record["parameters"].pop("method"))
+    assert _check(results, "smol", plan).done == 2
+
+
+def test_what_is_shown_beside_a_run_is_no_setting_of_it(results):
+    path = _record(results, 0)
+    _change(path, lambda record: record["parameters"].update(committed="mine"))
+    assert strangers(results, "smol") == [] and _check(results).complete
+
+
 def test_a_table_of_claims_with_other_terms_is_told(results):
     claims = load_claims(CLAIMS)
     own = next(c for c in claims if "smol" in c.profiles and c.notebook == OWN)

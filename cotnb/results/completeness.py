@@ -12,22 +12,19 @@ from cotnb.errors import UserError
 from cotnb.grid.profiles import Profile, load_profile, profile_names
 from cotnb.grid.runs import Run, expand
 from cotnb.ladder.cards import read_cards
-from cotnb.notebook_parameters import RUN_PARAMETERS
+from cotnb.notebook_parameters import NOT_SETTINGS, RUN_PARAMETERS
 from cotnb.paths import project_folder
 from cotnb.results.claims import COLUMNS as CLAIM_COLUMNS
-from cotnb.results.claims import Claim, estimate_claims
+from cotnb.results.claims import Claim, decide_verdict, estimate_claims
 from cotnb.results.reading import read_table
 from cotnb.results.records import sift_records
 from cotnb.results.tables import COLUMNS as SCORE_COLUMNS
-from cotnb.results.tables import COMMAND, DECIMALS, outcomes_frame
+from cotnb.results.tables import COMMAND, DECIMALS, as_csv, outcomes_frame, tidy
 
 NOTEBOOKS = project_folder() / "notebooks"
 TABLES = {"scores.csv": SCORE_COLUMNS, "claims.csv": CLAIM_COLUMNS}
 SHOWN = 6  # conditions that a line names
 COLUMNS = ("notebook", "setting", "condition", "seed", "run")
-# what a table must say of a score as its record does
-SCORE_KEY = ["run", "condition", "seed", "task", "prompt_format", "step"]
-SCORE_KEY += ["n", "correct"]
 
 
 @dataclass(frozen=True)
@@ -78,7 +75,9 @@ def check_profile(
         conditions = _conditions(own, contrasts, stem, name)
         by_setting: dict[str, list[tuple[Run, list[dict]]]] = {}
         for run in grid:
-            of_run = [one for one in own if _is_of(one, run)]
+            of_run = [
+                one for one in own if _is_of(one, run, plan.parameters, plan.grid)
+            ]
             known |= {one["run"] for one in of_run}
             runs, done = runs + 1, done + bool(of_run)
             setting = ", ".join(str(run.parameters[key]) for key in plan.grid)
@@ -93,7 +92,8 @@ def check_profile(
     ]
     faults += _weights_faults(records, name)
     faults += _table_faults(results, name, records, contrasts)
-    if not faults:  # else the records are not all that the table was made of
+    if not faults and not gaps:  # else the tables may be of more records than these
+        faults += _old_rows(results, name, records)
         faults += _verdict_faults(results, name, records, contrasts)
     missing = pd.DataFrame(gaps, columns=list(COLUMNS))
     return Check(name, runs, done, missing, faults)
@@ -113,7 +113,7 @@ def strangers(results: Path, name: str, notebooks: Path = NOTEBOOKS) -> list[str
     profile = load_profile(name)
     records, _ = sift_records(Path(results) / name)
     found = []
-    for stem in profile.notebooks:
+    for stem, plan in profile.notebooks.items():
         own = [record for record in records if record["notebook"] == stem]
         if not own or not (notebooks / f"{stem}.ipynb").is_file():
             continue
@@ -121,7 +121,7 @@ def strangers(results: Path, name: str, notebooks: Path = NOTEBOOKS) -> list[str
         others = [
             record["run"]
             for record in own
-            if not any(_alike(record, run) for run in grid)
+            if not any(_alike(record, run, plan.parameters, plan.grid) for run in grid)
         ]
         found += others if len(others) < len(own) else []
     return found
@@ -154,20 +154,22 @@ def _conditions(own, contrasts, stem: str, profile: str) -> list[str]:
     return list(dict.fromkeys(claimed + seen))
 
 
-def _is_of(record: dict, run: Run) -> bool:
+def _is_of(record: dict, run: Run, *given: dict) -> bool:
     """Whether a record is of a run: as `_alike` says, and with its seed."""
-    return record["seed"] == run.parameters["seed"] and _alike(record, run)
+    return record["seed"] == run.parameters["seed"] and _alike(record, run, *given)
 
 
-def _alike(record: dict, run: Run) -> bool:
+def _alike(record: dict, run: Run, *given: dict) -> bool:
     """Whether a record has a run's settings, seed and places aside.
 
-    Those that the profile leaves to the notebook count too. One that the notebook did
-    not have when the record was made, the record cannot tell.
+    given: what the profile sets; a record that does not tell it is of other runs. What
+    the profile leaves to the notebook counts where the record tells it: the notebook
+    may not have had it when the record was made.
     """
     told, stand = record["parameters"], run.parameters
-    names = (told.keys() & stand.keys()) - set(RUN_PARAMETERS)
-    return all(told[name] == stand[name] for name in names)
+    names = (told.keys() & stand.keys()).union(*given)
+    names -= {*RUN_PARAMETERS, *NOT_SETTINGS}
+    return all(name in told and told[name] == stand[name] for name in names)
 
 
 def _missing(stem, setting, members, conditions) -> list[tuple]:
@@ -227,16 +229,30 @@ def _table_faults(
 
 
 def _changed_runs(table: pd.DataFrame, records: list[dict]) -> set[str]:
-    """Runs of which a table lacks a score, or tells it otherwise than the record."""
-    told = set(table[SCORE_KEY].itertuples(index=False, name=None))
-    stand = outcomes_frame(records)[SCORE_KEY].itertuples(index=False, name=None)
-    return {row[0] for row in stand if row not in told}
+    """Runs of which the scores' table lacks a row, or has another."""
+    made = tidy(records)
+    told, stand = (as_csv(rows).splitlines()[1:] for rows in (table, made))
+    there, pairs = set(told), zip(made["run"], stand, strict=True)
+    return {run for run, line in pairs if line not in there}
+
+
+def _old_rows(results: Path, name: str, records: list[dict]) -> list[str]:
+    """Whether the scores' table has rows that no record has."""
+    path, rows = results / name / "scores.csv", len(tidy(records))
+    more = len(read_table(path, ())) - rows if path.exists() else 0
+    return [
+        f"results/{name}/scores.csv: {more} more rows than the records have; make it "
+        f"with {COMMAND.format(profile=name)}"
+    ] * (more > 0)
 
 
 def _verdict_faults(
     results: Path, name: str, records: list[dict], contrasts: Sequence[Claim]
 ) -> list[str]:
-    """Whether the claims' table has the estimates that the records give now."""
+    """Whether the claims' table has the estimates that the records give now,
+
+    and verdicts that follow from its intervals. How wide these are is not looked at.
+    """
     path = results / name / "claims.csv"
     if not path.exists():
         return []
@@ -245,17 +261,31 @@ def _verdict_faults(
         stand = estimate_claims(outcomes_frame(records), claims, name)
     except UserError as error:
         return [f"results/{name}/claims.csv: cannot be made anew: {error}"]
-    told = read_table(path, ()).set_index("claim")[["estimate", "seeds", "n"]]
+    told = read_table(path, ()).set_index("claim")
     late = [
         claim
         for claim, numbers in stand.items()
-        if not np.allclose(told.loc[claim], numbers, 0, 10**-DECIMALS, equal_nan=True)
+        if not _tells(told.loc[claim], *numbers)
     ]
     return [
         f"results/{name}/claims.csv: not what records and claims.yaml give, of "
         f"{claim} for one; make it with {COMMAND.format(profile=name)}"
         for claim in late[:1]
     ]
+
+
+def _tells(row: pd.Series, *numbers: float) -> bool:
+    """Whether a claim's row has these (estimate, seeds, n), and their verdict."""
+    told, rounding = row[["estimate", "seeds", "n"]].astype(float), 10**-DECIMALS
+    if not np.allclose(told, numbers, 0, rounding, equal_nan=True):
+        return False
+    if not row["seeds"]:
+        return row["verdict"] == "not run"
+    low, high = row["ci_low"], row["ci_high"]
+    near = min(abs(low), abs(high)) <= rounding  # then either verdict may be meant
+    verdict = decide_verdict(low, high, row["expected"])
+    holds = low - rounding <= row["estimate"] <= high + rounding
+    return holds and (near or row["verdict"] == verdict)
 
 
 def _changed_claims(table: pd.DataFrame, name: str, contrasts: Sequence[Claim]) -> set:

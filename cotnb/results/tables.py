@@ -177,10 +177,11 @@ def aggregate(
         "claims": evaluate_claims(frame, claims, profile),
     }
     return {
-        name: write_whole(folder / f"{name}.csv", _csv(table))
+        name: write_whole(folder / f"{name}.csv", as_csv(table))
         for name, table in tables.items()
     }
 
 
-def _csv(table: pd.DataFrame) -> str:
+def as_csv(table: pd.DataFrame) -> str:
+    """A table as it is committed: numbers of DECIMALS digits."""
     return table.to_csv(index=False, float_format=f"%.{DECIMALS}f", lineterminator="\n")
