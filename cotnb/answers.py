@@ -8,9 +8,10 @@ ANSWER_MARK = re.compile(r"answer\s*(?:is|:|=)\s*:?", re.IGNORECASE)
 NEXT_QUESTION = re.compile(r"(?:^|\s)(?:Q|Question)\s*:")
 NUMBER = re.compile(
     r"(?<![\w.])"  # not inside a word
-    r"(?:(?<!\d)(?<!\d )(?P<sign>[-\u2212])\s?)?"  # "10-3" holds no minus three
+    # "10-3" holds no minus three, and a dash that stands apart is none
+    r"(?:(?<!\d)(?<!\d )(?P<sign>[-\u2212]\s?|\u2013))?"
     r"[$\u00a3\u20ac]?\s?"
-    r"(?P<signed>[-\u2212])?"
+    r"(?P<signed>[-\u2212\u2013])?"
     r"(?P<value>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
     r"(?:\s?/\s?(?P<denominator>\d+)(?![\d.]*\d*/))?"
     r"(?![\d]|,\d{3}|\.\d|[A-Za-z]\d)"

@@ -319,6 +319,8 @@ def _given(pairs: list[str] | None) -> dict[str, str]:
         name, equals, value = pair.partition("=")
         if not equals:
             raise UserError(f"-p {pair!r}: expected name=value")
+        if name in given:
+            raise UserError(f"-p {name}: given twice; one value is run at a time")
         given[name] = value
     return given
 

@@ -1,7 +1,9 @@
 """Files and folders put in place whole, locked, and what a disk refuses."""
 
+import gzip
 import os
 import tempfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +14,7 @@ from safetensors import SafetensorError
 from cotnb.errors import UserError
 
 NOT_WRITTEN = (OSError, SafetensorError, RuntimeError)  # see `_disk_refusal`
+UNREADABLE = (OSError, EOFError, zlib.error)
 TORCH_WRITER = ("inline_container.cc", "PytorchStreamWriter")
 
 
@@ -41,6 +44,17 @@ def write_whole(path: Path, content: str | bytes) -> Path:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
     return path
+
+
+def read_packed(path: Path) -> list[bytes]:
+    """A text file's lines, unpacked where gzip has packed it, without a mark of UTF-8.
+
+    Raises one of UNREADABLE.
+    """
+    content = path.read_bytes()
+    if content.startswith(b"\x1f\x8b"):
+        content = gzip.decompress(content)
+    return content.removeprefix(b"\xef\xbb\xbf").splitlines()
 
 
 @contextmanager

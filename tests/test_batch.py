@@ -253,6 +253,7 @@ def test_a_stopped_render_says_so(place, number):
         (["-p", "flag=1"], "flag is '1'; expected bool"),
         (["-p", "seed=3"], "seed: set by the runner"),
         (["-p", "name"], "expected name=value"),
+        (["-p", "name=a", "-p", "name=b"], "-p name: given twice"),
         (["--only", "17"], "has no notebook '17'; it has 00_start_here"),
         (["--seeds", "a"], "--seeds 'a': expected such as"),
         (["--seeds", "0,4-2"], "--seeds '0,4-2': 4-2 ends before it begins"),

@@ -47,10 +47,12 @@ def write(path, rows):
 def test_malformed_lines_are_numbered_and_the_rest_is_kept(tmp_path, name):
     no_answer = {k: v for k, v in ROW.items() if k != "answer"}
     rows = [ROW, "not json", {**ROW, "rationale": " "}, no_answer, "[1]", ROW]
-    rows += ["", "[" * 100_000, {**ROW, "prompt_tokens": "12"}, {**ROW, "id": 7}]
-    read = from_file(write(tmp_path / name, rows))
-    assert [r.id for r in read.rationales] == ["", "", "7"]
-    assert read.malformed_lines == [2, 3, 4, 5, 8, 9]
+    rows += ["", "[" * 100_000, {**ROW, "prompt_tokens": "12", "new_tokens": 7.0}]
+    read = from_file(write(tmp_path / name, [*rows, {**ROW, "id": 7}]))
+    assert [r.id for r in read.rationales] == ["", "", "", "7"]
+    assert read.malformed_lines == [2, 3, 4, 5, 8]
+    counts = read.rationales[2]  # what is not needed is left out, or read as meant
+    assert (counts.prompt_tokens, counts.new_tokens) == (0, 7)
 
 
 def test_a_line_of_another_encoding_is_malformed_and_the_rest_is_kept(tmp_path):
@@ -116,7 +118,7 @@ def test_a_missing_and_a_broken_file_are_named(tmp_path):
     path.write_text("".join(json.dumps(row) + "\n" for row in halves))
     assert from_file(path).malformed_lines == [1]
     (tmp_path / "r.jsonl.gz").write_bytes(b"not gzip")
-    with pytest.raises(UserError, match="unreadable"):
+    with pytest.raises(UserError, match="no line holds question"):
         from_file(tmp_path / "r.jsonl.gz")
     packed = bytearray(gzip.compress(json.dumps(ROW).encode() * 99))
     for damaged in (packed[:-9], packed[:20] + b"\xff" * 20 + packed[40:]):

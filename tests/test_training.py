@@ -252,6 +252,8 @@ def test_students_on_the_way_are_kept_and_the_last_is_the_tuned_one(student, met
     gaps = [(w[name] - expected[name]).abs().max().item() for w in weights]
     assert gaps == sorted(gaps, reverse=True) and gaps[-2] > 0
     assert len({one.fingerprint for _, one in on_the_way}) == 4
+    with pytest.raises(UserError, match="0 checkpoints: expected 1 or more"):
+        list(tune_in_steps(student, PAIRS, recipe, 0))
     with pytest.raises(UserError, match="25 checkpoints of a tuning of 24 steps"):
         next(tune_in_steps(student, PAIRS, recipe, 25))
 

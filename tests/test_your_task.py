@@ -30,7 +30,9 @@ from cotnb.tasks.micro_renumbered import load_renumbered
 from cotnb.your_task import flow
 from cotnb.your_task.answer_types import detect_answer_type, read_answer
 from cotnb.your_task.comparing import (
+    BEFORE,
     build_exam,
+    check_questions,
     commonest_answer,
     contrasts,
     examine,
@@ -180,8 +182,16 @@ def test_a_mark_of_utf8_and_windows_line_ends_do_no_harm(tmp_path):
         (["Paris.", "on  foot"], "text", ["Paris", "on foot"]),
         (["A mile", "B", "7"], "text", ["A mile", "B", "7"]),
         (["] )", "}"], "brackets", ["] )", "}"]),
-        (["The answer is 5.", "minus 5", "\u20135", "x"] * 5, "text", None),
-        (["The answer is 5.", "minus 5", "\u20135"], "number", ["5", "-5", "-5"]),
+        (
+            ["The answer is 5.", "\u20135", "so the final answer: -3"],
+            "number",
+            ["5", "-5", "-3"],
+        ),
+        (
+            ["He asked whether the answer is right", "on foot"],
+            "text",
+            ["He asked whether the answer is right", "on foot"],
+        ),
         (["The answer is  on foot."], "text", ["on foot"]),
         (["5"] * 17 + ["on foot"] * 3, "text", None),
     ],
@@ -189,6 +199,20 @@ def test_a_mark_of_utf8_and_windows_line_ends_do_no_harm(tmp_path):
 def test_the_kind_of_answer_is_that_of_nearly_all(answers, kind, read):
     assert detect_answer_type(answers)[0] == kind
     assert read in (None, [read_answer(answer, kind) for answer in answers])
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "reason"),
+    [
+        ("minus 5", "number", "other_type"),
+        ("unknown: the answer is lost", "text", "unreadable"),
+    ],
+)
+def test_an_answer_that_no_text_is_read_to_state_is_named(
+    tmp_path, answer, kind, reason
+):
+    path = write(tmp_path / "q.jsonl", [*GOOD, {"question": "?", "answer": answer}])
+    assert read_questions(path, kind).left_out == {reason: [3]}
 
 
 def test_small_numbers_are_numbers(tmp_path):
@@ -438,11 +462,15 @@ def test_a_heading_is_no_answer_and_a_question_in_a_rationale_is_no_end(tmp_path
     own = rows(3)
     own[0]["rationale"] = "#### Step 1: add\n0 + 2 = 2.\n#### Step 2: 2 and 0\nSo 2."
     own[1]["rationale"] = "Question: what is 1 + 2? 1 + 2 = 3. Q : sure? Yes.\n#### 3"
+    own[2]["rationale"] = (
+        "2 + 2 = 4.\n#### 4\n(checked)\n\nQ: 4 + 4?\nA: 8. The answer is 8."
+    )
     checked = read_questions(write(tmp_path / "q.jsonl", own))
     assert checked.contradicting == []
     texts = [text for _, text in gather(checked.examples).solved]
     assert texts[0] == own[0]["rationale"]
     assert texts[1] == "Question. what is 1 + 2? 1 + 2 = 3. Q. sure? Yes."
+    assert texts[2] == "2 + 2 = 4."
 
 
 @pytest.mark.parametrize("ending", ["The answer is 4.", "#### 4"])
@@ -692,7 +720,7 @@ def test_demonstrations_are_shown_where_few_questions_have_a_rationale(place):
     train = found.split.train
     for count, ways in ((0, 1), (2, 1), (3, 2)):
         solved = [(e, "So.") for e in train[:count]]
-        exam = build_exam(found.split, solved, 4, {}, 2, 0)
+        exam = build_exam(found.split, solved, 4, {}, 2, 0, "answer_only")
         few = [way for way in exam.ways("before_tuning") if way.startswith("few")]
         assert len(few) == ways, count
 
@@ -714,26 +742,44 @@ def test_what_other_settings_made_is_put_aside_whole(tmp_path):
     assert (out / "earlier" / "test.jsonl").read_text() == "of seed 0"
 
 
-def test_putting_aside_goes_on_where_it_was_stopped(tmp_path, monkeypatch):
-    out = tmp_path / "out"
+@pytest.mark.parametrize("last", ["train.jsonl", "predictions", "report.md"])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_putting_aside_goes_on_where_it_was_stopped(tmp_path, monkeypatch, last, seed):
+    """Whatever settings come next: nothing of two settings is in one place."""
+    out, made = tmp_path / "out", {"train.jsonl", "test.jsonl", "report.md"}
     claim_folder(out, {"questions": "q.jsonl", "seed": 0})
-    for name in ("test.jsonl", "train.jsonl", "report.md"):
+    for name in made:
         (out / name).write_text("of seed 0")
+    (out / "predictions").mkdir()
     real = os.replace
 
     def stop(source, target):
         real(source, target)
-        if Path(source).name in ("test.jsonl", "train.jsonl"):
+        if Path(source).name == last:
             raise KeyboardInterrupt
 
     monkeypatch.setattr("cotnb.your_task.exporting.os.replace", stop)
     with pytest.raises(KeyboardInterrupt):
         claim_folder(out, {"questions": "q.jsonl", "seed": 1})
     monkeypatch.undo()
-    claim_folder(out, {"questions": "q.jsonl", "seed": 1})
-    kept = {path.name for path in (out / "earlier").iterdir()}
-    assert kept == {"settings.json", "test.jsonl", "train.jsonl", "report.md"}
-    assert {path.name for path in out.iterdir()} == {"settings.json", "earlier"}
+    claim_folder(out, {"questions": "q.jsonl", "seed": seed})
+    stayed = seed == 0 and last != "report.md"  # as if nothing had been asked
+    place = out if stayed else out / "earlier"
+    assert {name for name in made if (place / name).is_file()} == made
+    others = {"settings.json", "earlier"} | (made if stayed else set())
+    assert {path.name for path in out.iterdir()} <= others
+
+
+def test_what_is_still_to_be_read_is_not_written_over(tmp_path):
+    out = tmp_path / "out"
+    settings = {"questions": "q.jsonl", "seed": 0}
+    claim_folder(out, settings)
+    (out / "student").mkdir()
+    (out / "rationales.jsonl").write_text("{}")
+    for name in ("rationales.jsonl", "student"):
+        with pytest.raises(UserError, match=f"{name}: would be written anew; copy"):
+            claim_folder(out, settings, read=[out / name])
+    claim_folder(out, settings, read=[out / "questions.jsonl", tmp_path])
 
 
 def test_another_tasks_folder_is_left_alone(place, tmp_path):
@@ -801,7 +847,13 @@ def test_what_a_student_has_no_room_for_is_left_out_and_told(place):
     small = load_student("toy-llama")
     [long] = [replace(split.test[0], index=1000, question="word " * 40)]
     exam = build_exam(
-        replace(split, test=[*split.test, long]), solved, 4, {"other": [long]}, 2, 0
+        replace(split, test=[*split.test, long]),
+        solved,
+        4,
+        {"other": [long]},
+        2,
+        0,
+        "cot",
     )
     small.model.config.max_position_embeddings = 400
     whole = examine(small, "before_tuning", exam)
@@ -818,8 +870,20 @@ def test_what_a_student_has_no_room_for_is_left_out_and_told(place):
     said = " ".join(not_asked(examined, "toy-llama"))
     assert "2 test questions" in said and "not asked few-shot CoT" in said
     small.model.config.max_position_embeddings = 20
-    with pytest.raises(UserError, match="every test question is too long"):
-        examine(small, "before_tuning", exam)
+    for ask in (
+        lambda: examine(small, BEFORE, exam),
+        lambda: check_questions(small, split),
+    ):
+        with pytest.raises(UserError, match="every test question is too long"):
+            ask()
+
+
+def test_steps_that_nobody_is_taught_need_no_room(place):
+    """Of answers alone a student writes few tokens, of steps it has room for 160."""
+    split, small = place[1].split, load_student("toy-llama")
+    small.model.config.max_position_embeddings = 100
+    part = examine(small, BEFORE, build_exam(split, [], 4, {}, 0, 0, "answer_only"))
+    assert part.too_long == 0 and part.without_room == ("zero_shot_cot",)
 
 
 def test_every_difference_has_its_sides_in_order(place):
@@ -846,6 +910,7 @@ def test_every_difference_has_its_sides_in_order(place):
 def test_the_commonest_answer_is_trainings():
     a, b = (Example("t", "train", i, "q", x, "text") for i, x in enumerate("ab"))
     assert commonest_answer([a, a, b], [b, b, a]) == pytest.approx(1 / 3)
+    assert commonest_answer([a, b, b], [replace(b, answer="B")]) == 1
 
 
 def test_texts_have_room_for_the_longest_target(place):
@@ -884,14 +949,16 @@ def test_the_reports_code_writes_what_was_scored(place, capsys):
 
 def test_steps_have_room_where_only_answers_were_taught(place):
     _, found, _ = place
-    exam = build_exam(found.split, [], 4, {"other": found.split.test}, 1, 0)
+    exam = build_exam(
+        found.split, [], 4, {"other": found.split.test}, 1, 0, "answer_only"
+    )
     assert exam.asked("zero_shot_answer_only").max_new_tokens == 16
     assert exam.asked("zero_shot_cot").max_new_tokens == 160
     long = [replace(found.split.test[0], answer="word " * 20)]
-    exam = build_exam(found.split, [], 4, {"other": long}, 1, 0)
+    exam = build_exam(found.split, [], 4, {"other": long}, 1, 0, "answer_only")
     assert exam.asked_in_general().max_new_tokens == 112
     taught = [(e, "So.") for e in found.split.train]
-    exam = build_exam(found.split, taught, 40, {}, 1, 0)
+    exam = build_exam(found.split, taught, 40, {}, 1, 0, "cot")
     assert exam.asked("zero_shot_cot").max_new_tokens == 64  # 1.25 times as long
 
 

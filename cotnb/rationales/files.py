@@ -1,13 +1,12 @@
 """Files of rationales: JSONL, plain or gzipped, one record a line."""
 
-import gzip
 import json
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from cotnb.errors import UserError
+from cotnb.files import UNREADABLE, read_packed
 from cotnb.paths import beside_mirror, named_folder
 from cotnb.rationales.aligned_questions import align_questions
 from cotnb.rationales.filters import by_teacher
@@ -15,7 +14,6 @@ from cotnb.rationales.generator import from_generator
 from cotnb.rationales.record import NEEDED, Rationale, read_row
 from cotnb.tasks.example import Example
 
-BOM = b"\xef\xbb\xbf"  # what some editors begin a UTF-8 file with
 # what a line raises that is no record; one not in UTF-8 is a ValueError
 MALFORMED = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
@@ -64,21 +62,19 @@ def from_file(path: str | Path) -> RationaleFile:
     """
     path = find_file(str(path))
     rationales, malformed = [], []
-    opener = gzip.open if path.suffix == ".gz" else open
     try:
-        with opener(path, "rb") as lines:
-            for number, line in enumerate(lines, start=1):
-                line = line.removeprefix(BOM) if number == 1 else line
-                if not line.strip():
-                    continue
-                try:
-                    row = json.loads(line.decode())
-                    if row.get("split") != "test":
-                        rationales.append(_read(row))
-                except MALFORMED:
-                    malformed.append(number)
-    except (OSError, EOFError, zlib.error) as error:
+        lines = read_packed(path)
+    except UNREADABLE as error:
         raise UserError(f"{path}: unreadable ({error}); fetch it again") from error
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line.decode())
+            if row.get("split") != "test":
+                rationales.append(_read(row))
+        except MALFORMED:
+            malformed.append(number)
     if not rationales:
         raise UserError(f"{path}: no line holds {', '.join(NEEDED)}")
     return RationaleFile(rationales, malformed)

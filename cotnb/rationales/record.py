@@ -72,19 +72,18 @@ class Rationale:
 def read_row(row: dict) -> Rationale:
     """A record from a JSON object; `correct` is prediction == answer where not given.
 
-    A prediction of null is none. Fields that a record does not have, and other ones of
-    null, are left out. Raises KeyError and TypeError where a needed one is missing or
-    is no text or number, another one of another kind than `Rationale`'s, `correct` not
-    true or false, or the row no object.
+    A prediction of null is none. Fields that a record does not have, and ones not
+    needed that are null or of another kind than `Rationale`'s, are left out. Raises
+    KeyError and TypeError where a needed one is missing or is no text or number, where
+    `correct` is not true or false, or the row no object.
     """
     known = {f.name for f in fields(Rationale)} - {*NEEDED, "correct"}
     told = {key: value for key, value in row.items() if value is not None}
     values = {key: value for key, value in told.items() if key in known}
     for key in {"id", "prompt"} & values.keys():
         values[key] = _as_text(values[key])
-    for key, value in values.items():
-        if not isinstance(value, _KINDS[key]) or isinstance(value, bool):
-            raise TypeError(f"{key} is {value!r}")
+    values = {key: _whole(value) for key, value in values.items()}
+    values = {k: v for k, v in values.items() if isinstance(v, _KINDS[k])}
     if "prediction" in row:
         told.setdefault("prediction", "")
     values |= {field: _as_text(told[field]) for field in NEEDED}
@@ -92,6 +91,11 @@ def read_row(row: dict) -> Rationale:
     if not isinstance(correct, bool):
         raise TypeError(f"correct is {correct!r}")
     return Rationale(**values, correct=correct)
+
+
+def _whole(value):
+    """A count that a table has made a number with a point."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _as_text(value) -> str:

@@ -89,8 +89,10 @@ def tune_in_steps(
     """(optimiser steps, student) at `count` evenly spaced steps of one tuning.
 
     The last is what `tune` gives, the others are on the way there. Raises UserError as
-    `tune` does, and where the tuning has fewer steps than that.
+    `tune` does, and where count is below 1 or the tuning has fewer steps than that.
     """
+    if count < 1:
+        raise UserError(f"{count} checkpoints: expected 1 or more")
     base, folder = _tuned_folder(student, pairs, recipe, kept=count)
     name = folder.name.partition("-")[0]
     for kept in sorted((folder / KEPT).iterdir(), key=lambda path: int(path.name)):

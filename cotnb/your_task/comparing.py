@@ -36,6 +36,7 @@ TIMED = 8  # questions that are asked one at a time, to tell seconds
 SURE = 0.05  # of McNemar's exact test
 ROOM = 1.25  # how much longer than the longest target a text may become
 ROUNDED_TO = 16  # tokens
+TOO_LONG = "every test question is too long for {name}: shorten them"
 UNTAUGHT_ROOM = Asking(DIRECT).max_new_tokens  # for steps, where none were taught
 
 
@@ -45,7 +46,7 @@ class Exam:
 
     test: the task's questions. general: test sets of general ability by label, asked
     directly. pool: (training example, rationale) pairs for demonstrations. asking: how,
-    its format aside. seed: of the run.
+    its format aside. seed: of the run. teach: "cot" or "answer_only".
     """
 
     test: list[Example]
@@ -53,6 +54,7 @@ class Exam:
     pool: list[tuple[Example, str]]
     asking: Asking
     seed: int
+    teach: str
 
     def ways(self, condition: str) -> list[str]:
         """The prompt formats that a student is asked in."""
@@ -68,7 +70,7 @@ class Exam:
     def asked(self, way: str) -> Asking:
         """How the task is asked in a format; steps have room where none were taught."""
         asking = replace(self.asking, prompt_format=way)
-        if not is_cot(way) or any(rationale for _, rationale in self.pool):
+        if not is_cot(way) or self.teach == "cot":
             return asking
         room = max(asking.max_new_tokens, UNTAUGHT_ROOM)
         return replace(asking, max_new_tokens=room)
@@ -145,8 +147,12 @@ def build_exam(
     general: dict[str, list[Example]],
     demonstrations: int,
     seed: int,
+    teach: str,
 ) -> Exam:
-    """What all students are asked; answers may be `ROOM` times the longest target."""
+    """What all students are asked; answers may be `ROOM` times the longest target.
+
+    longest: in tokens, of what is taught. teach: as `recommending.Plan` has it.
+    """
     return Exam(
         test=split.test,
         general=general,
@@ -158,6 +164,7 @@ def build_exam(
             seed=seed,
         ),
         seed=seed,
+        teach=teach,
     )
 
 
@@ -212,21 +219,19 @@ def examine(student: Student, condition: str, exam: Exam, step: int = 0) -> Exam
 
 
 def _with_room(student: Student, exam: Exam) -> tuple[Exam, int]:
-    """An exam of what a student has room for without demonstrations, however asked,
+    """An exam of what a student has room for, asked as tuned students are mainly,
 
     and how many questions were left out.
     """
-    steps, direct = exam.asked("zero_shot_cot"), exam.asked(DIRECT)
-    test = _that_fit(student, exam.test, steps, direct)
+    tuned = dict.fromkeys((ASKED[exam.teach][0], DIRECT))
+    test = _that_fit(student, exam.test, *map(exam.asked, tuned))
     general = {
         label: fit
         for label, own in exam.general.items()
         if (fit := _that_fit(student, own, exam.asked_in_general()))
     }
     if not test:
-        raise UserError(
-            f"every test question is too long for {student.name}: shorten them"
-        )
+        raise UserError(TOO_LONG.format(name=student.name))
     asked = len(exam.test) + sum(map(len, exam.general.values()))
     left = len(test) + sum(map(len, general.values()))
     return replace(exam, test=test, general=general), asked - left
@@ -242,6 +247,12 @@ def _that_fit(
     ]
     by_example = zip(examples, zip(*fit, strict=True), strict=True)
     return [example for example, in_all in by_example if all(in_all)]
+
+
+def check_questions(student: Student, split: Split) -> None:
+    """Raises UserError where a student has no room for a single test question."""
+    if not _that_fit(student, split.test, Asking(DIRECT, max_new_tokens=ROUNDED_TO)):
+        raise UserError(TOO_LONG.format(name=student.name))
 
 
 def contrasts(examined: Sequence[Examined], teach: str) -> list[Contrast]:

@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from cotnb.errors import UserError
@@ -15,18 +15,22 @@ from cotnb.students import Student
 CLAIM = "settings.json"  # says that a folder is ours to write to
 STUDENT = "student"  # the folder of the tuned student
 PREDICTIONS = "predictions"  # the folder of what students answered
-REPORT = "report.md"
-EARLIER = "earlier"  # what was made with other settings, before these
+REPORT, FIGURE = "report.md", "accuracy.png"
+EARLIER, FILLING = "earlier", ".earlier.new"  # what other settings made before
+# what a call puts into a folder, the report last
+MADE = ("train.jsonl", "test.jsonl", "rationales.jsonl", PREDICTIONS, STUDENT)
+MADE += (FIGURE, REPORT)
 
 
-def claim_folder(folder: Path, settings: Mapping) -> Path:
+def claim_folder(folder: Path, settings: Mapping, read: Iterable[Path] = ()) -> Path:
     """Makes a folder ours; one that holds anything else is left alone.
 
     settings: JSON values, kept in it; "questions" is one of them. One that an earlier
     call made for the same questions is written to again, and what students answered
     then is cleared; what a finished call with other settings made goes to EARLIER
-    first, in place of what is there. Raises UserError where it holds files of others or
-    another task's, or cannot be written.
+    first, in place of what is there. read: what is still to be read. Raises UserError
+    where the folder holds files of others or another task's, where something that is
+    still to be read is what would be written, or where it cannot be written.
     """
     folder = Path(folder).expanduser()
     if folder.is_file():
@@ -40,8 +44,14 @@ def claim_folder(folder: Path, settings: Mapping) -> Path:
             f"{folder}: holds what came out of {questions}; name another folder with "
             "--output"
         )
-    if (folder / REPORT).is_file() and kept != json.loads(json.dumps(settings)):
-        _put_aside(folder)
+    made = [(folder / name).resolve() for name in MADE]
+    for path in read:
+        if any(path.resolve().is_relative_to(place) for place in made):
+            raise UserError(f"{path}: would be written anew; copy it elsewhere first")
+    with refusals_told(f"{folder / EARLIER}: not written", "make room and run again"):
+        _finish_putting_aside(folder)
+        if (folder / REPORT).is_file() and kept != json.loads(json.dumps(settings)):
+            _put_aside(folder)
     shutil.rmtree(folder / PREDICTIONS, ignore_errors=True)
     write_whole(folder / CLAIM, json.dumps(settings, indent=1) + "\n")
     return folder
@@ -57,17 +67,32 @@ def _settings_of(path: Path) -> dict:
 
 
 def _put_aside(folder: Path) -> None:
-    """All that a folder holds to EARLIER in it, so that two settings never mix."""
-    earlier, filling = folder / EARLIER, folder / f".{EARLIER}.new"
-    with refusals_told(f"{earlier}: not written", "make room and run again"):
-        filling.mkdir(exist_ok=True)
-        shutil.copy2(folder / CLAIM, filling)  # without it the folder is nobody's
-        # the report last: while it is there, a call that was stopped goes on with this
-        for path in sorted(folder.iterdir(), key=lambda path: path.name == REPORT):
-            if path.name not in (CLAIM, earlier.name, filling.name):
-                os.replace(path, filling / path.name)
+    """What a finished call made, to EARLIER in its folder: two settings never mix."""
+    filling = folder / FILLING
+    filling.mkdir(exist_ok=True)
+    shutil.copy2(folder / CLAIM, filling)  # without it the folder is nobody's
+    for name in MADE:
+        if (folder / name).exists():
+            os.replace(folder / name, filling / name)
+    _finish_putting_aside(folder)
+
+
+def _finish_putting_aside(folder: Path) -> None:
+    """Also where a kill stopped it: all is in FILLING once the last of MADE is.
+
+    Before that, what is there goes back to where it was.
+    """
+    earlier, filling = folder / EARLIER, folder / FILLING
+    if not filling.is_dir():
+        return
+    if (filling / MADE[-1]).exists():
         shutil.rmtree(earlier, ignore_errors=True)
         os.replace(filling, earlier)
+        return
+    for name in MADE:
+        if (filling / name).exists() and not (folder / name).exists():
+            os.replace(filling / name, folder / name)
+    shutil.rmtree(filling)
 
 
 def export_student(student: Student, folder: Path) -> Path:

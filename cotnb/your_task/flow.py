@@ -16,6 +16,7 @@ from cotnb.your_task.comparing import (
     BEFORE,
     Examined,
     build_exam,
+    check_questions,
     contrasts,
     examine,
 )
@@ -46,9 +47,10 @@ def tune_your_task(
     check_settings(wishes, len(split.train))
     general = _general(wishes, split, checked.answer_type)
     untuned = load_student(wishes.student)
+    check_questions(untuned, split)
     teacher = open_teacher(wishes.teacher) if wishes.teacher else None
     kept = {"questions": str(checked.path.resolve()), **asdict(wishes)}
-    folder = claim_folder(Path(output), kept)
+    folder = claim_folder(Path(output), kept, read=wishes.files(checked.path))
     save_split(split, folder)
     taught = _gather(checked.answer_type, split, teacher, wishes)
     save_rationales(taught, folder / "rationales.jsonl")
@@ -63,7 +65,7 @@ def tune_your_task(
     pairs = with_general(fits.pairs, *replayed)
     if fits.too_long:
         say(too_long(fits.too_long))
-    told = (general, wishes.demonstrations, wishes.seed)
+    told = (general, wishes.demonstrations, wishes.seed, plan.teach)
     exam = build_exam(split, taught.solved, fits.longest, *told)
     examined = [examine(untuned, BEFORE, exam)]
     tell(not_asked(examined, untuned.name), say)

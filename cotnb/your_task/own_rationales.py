@@ -1,12 +1,10 @@
 """A user's own rationales: what answer they state, if any."""
 
-import re
-
 from cotnb.answers import ANSWER_MARK, NEXT_QUESTION
 from cotnb.formats import ANSWER_LEAD
 from cotnb.rationales.record import Rationale, read_reply
 from cotnb.tasks.example import Example
-from cotnb.your_task.answer_types import read_answer
+from cotnb.your_task.answer_types import is_bare
 
 GSM8K_MARK = "####"  # stands before an answer there
 
@@ -43,18 +41,25 @@ def _read(example: Example) -> tuple[str, str, bool | None]:
 
 
 def _with_lead(example: Example) -> str:
-    """A rationale with its answer stated in words, and none of it a next question.
-
-    A student's text ends where it begins a next question, so "Question:" within a
-    rationale becomes "Question.".
-    """
-    text = NEXT_QUESTION.sub(_as_sentence, example.rationale)
-    before, mark, stated = text.rpartition(GSM8K_MARK)
-    one_line = "\n" not in stated.strip()
-    if mark and one_line and read_answer(stated, example.answer_type):
-        return f"{before}{ANSWER_LEAD}{stated}"
+    """A rationale with its answer stated in words, and none of it a next question."""
+    text = _own_part(example.rationale)
+    before, mark, after = text.rpartition(GSM8K_MARK)
+    stated, _, rest = after.strip().partition("\n")
+    # of free text anything might be an answer: then nothing may follow
+    alone = not rest if example.answer_type == "text" else True
+    if mark and alone and is_bare(stated, example.answer_type):
+        return f"{before}{ANSWER_LEAD} {stated}"
     return text
 
 
-def _as_sentence(mark: re.Match) -> str:
-    return f"{mark[0][:-1].rstrip()}."
+def _own_part(text: str) -> str:
+    """A text up to a question after its answer; before, "Question:" is "Question.".
+
+    A student's text ends where it begins a next question, which none of it may seem.
+    """
+    for mark in NEXT_QUESTION.finditer(text):
+        before = text[: mark.start()]
+        if ANSWER_MARK.search(before) or GSM8K_MARK in before:
+            text = before
+            break
+    return NEXT_QUESTION.sub(lambda mark: f"{mark[0][:-1].rstrip()}.", text)

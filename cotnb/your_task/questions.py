@@ -1,10 +1,8 @@
 """A user's file of questions, read and checked; every line left out is named."""
 
-import gzip
 import hashlib
 import json
 import math
-import zlib
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,9 +10,15 @@ from pathlib import Path
 
 from cotnb.answers import in_digits
 from cotnb.errors import UserError
+from cotnb.files import UNREADABLE, read_packed
 from cotnb.rationales.filters import plain
 from cotnb.tasks.example import ANSWER_TYPES, Example
-from cotnb.your_task.answer_types import detect_answer_type, is_long, read_answer
+from cotnb.your_task.answer_types import (
+    can_be_read,
+    detect_answer_type,
+    is_long,
+    read_answer,
+)
 from cotnb.your_task.own_rationales import states_answer
 
 TASK = "your_task"
@@ -29,7 +33,6 @@ SUCH_AS = {  # by type of answer, where it is no number
 }
 NAMED = 8  # line numbers that a remark names
 LARGEST = 10**100  # a number beyond is no answer that anybody writes
-GZIP = b"\x1f\x8b"  # how a packed file begins
 UTF16 = (b"\xff\xfe", b"\xfe\xff")  # how such a file begins
 LEFT_OUT = {
     "not_utf8": "not UTF-8: save the file as UTF-8",
@@ -38,6 +41,7 @@ LEFT_OUT = {
     "no_answer": 'no text, number or truth value under "answer"',
     "empty_answer": "an empty answer",
     "other_type": "an answer of another kind",
+    "unreadable": 'an answer that is not read back from "The answer is …"',
     "duplicate": "a question that came before, with the same answer",
     "conflicting": "a question that has different answers: none of them is used",
 }
@@ -117,7 +121,7 @@ def read_questions(path: str | Path, answer_type: str = "") -> Checked:
     A line is an object with "question", "answer" and, where there is one, "rationale".
     answer_type: of the answers, one of `ANSWER_TYPES`; empty: as most of them are.
     An example's index is a hash of its question: it stays the same where the file grows
-    or is shuffled, so that no teacher is paid twice.
+    or is shuffled, and what a teacher wrote of it is found again.
     Raises UserError where the file cannot be read, has no usable line, or where
     answer_type is none.
     """
@@ -169,17 +173,15 @@ def named(numbers: Sequence[int]) -> str:
 
 def _read_lines(path: Path) -> list[bytes]:
     try:
-        content = path.read_bytes()
-        if content.startswith(GZIP):
-            content = gzip.decompress(content)
-    except (OSError, EOFError, zlib.error) as error:
+        lines = read_packed(path)
+    except UNREADABLE as error:
         reason = getattr(error, "strerror", None) or error
         raise UserError(
             f"{path}: unreadable ({reason}); name a JSONL file of questions"
         ) from error
-    if content.startswith(UTF16):
+    if lines and lines[0].startswith(UTF16):
         raise UserError(f"{path}: this is UTF-16; save it as UTF-8")
-    return content.removeprefix(b"\xef\xbb\xbf").splitlines()
+    return lines
 
 
 def _read_row(number: int, line: bytes) -> _Row | str:
@@ -234,6 +236,8 @@ def _examples(
         answer = read_answer(row.answer, answer_type)
         if answer is None:
             left_out["other_type"].append(row.line)
+        elif not can_be_read(answer, answer_type):
+            left_out["unreadable"].append(row.line)
         else:
             by_question[plain(row.question)].append((row, answer))
     examples, contradicting = [], []

@@ -25,14 +25,13 @@ from cotnb.your_task.comparing import (
     Examined,
     commonest_answer,
 )
-from cotnb.your_task.exporting import REPORT, STUDENT, loading_code
+from cotnb.your_task.exporting import FIGURE, REPORT, STUDENT, loading_code
 from cotnb.your_task.fitting import too_long
 from cotnb.your_task.questions import TASK, Checked
 from cotnb.your_task.recommending import Plan
 from cotnb.your_task.splitting import Split
 from cotnb.your_task.teaching import Taught
 
-FIGURE = "accuracy.png"
 SHOWN = 3  # questions that got better, and that got worse
 LETTERS = 240  # of a text that is quoted
 

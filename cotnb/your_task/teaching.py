@@ -223,16 +223,16 @@ def _of_file(train: Sequence[Example], path: str) -> Source:
 
 
 def _shown(pool: list[tuple[Example, str]]) -> list[tuple[Example, str]]:
-    """As many as a teacher is shown, and one for a question that is among them.
+    """The ones that a teacher is shown before every question, as Fu et al. show theirs.
 
-    By their hashes, so that a file that is shuffled or grows shows the same ones, or
-    nearly, and what a teacher wrote is not asked for anew.
+    By their hashes: a file that is shuffled shows the same, and one that has grown
+    often does, so that what a teacher wrote is seldom asked for anew.
     """
-    return sorted(pool, key=lambda pair: pair[0].index)[: DEMONSTRATIONS + 1]
+    return sorted(pool, key=lambda pair: pair[0].index)[:DEMONSTRATIONS]
 
 
 def _way(pool: Sequence[tuple[Example, str]]):
-    return PAPER_RECIPES["fu2023" if len(pool) > DEMONSTRATIONS else "ho2023"]
+    return PAPER_RECIPES["fu2023" if len(pool) == DEMONSTRATIONS else "ho2023"]
 
 
 def _yield_line(row: dict) -> str:

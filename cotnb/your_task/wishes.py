@@ -50,6 +50,14 @@ class Wishes:
     general_questions: int = 150
     seed: int = 0
 
+    def files(self, questions: Path) -> list[Path]:
+        """What is read again later on, besides the cache: files, and a student's."""
+        read = [questions]
+        if self.rationale_file:
+            read.append(find_file(self.rationale_file))
+        places = (self.student, self.teacher.partition(":")[2])
+        return read + [Path(name) for name in places if name and Path(name).is_dir()]
+
     def plan(self, train: int, solved: int, parameters: int) -> Plan:
         """How to tune, as `recommend` has it, with what was wished for in its place."""
         return recommend(
