@@ -108,6 +108,11 @@ def build_prompt(
             f"{prompt_format}: {len(demonstrations)} demonstrations given; few-shot "
             "formats need one or more, zero-shot formats none"
         )
+    if cot and not all(shown.rationale for shown in demonstrations):
+        raise UserError(
+            f"{prompt_format}: a demonstration has no rationale to show; draw from a "
+            "task whose questions have them, or ask for answers alone"
+        )
     blocks = [COT_INSTRUCTION if cot else ANSWER_INSTRUCTION] if instruction else []
     for shown in demonstrations:
         rationale = shown.rationale if cot else None

@@ -102,6 +102,13 @@ def test_demonstrations_must_fit_the_format(name, shown):
         build_prompt("Two?", name, shown)
 
 
+def test_a_demonstration_of_a_chain_of_thought_has_one():
+    bare = [*SHOWN[1:], replace(SHOWN[0], rationale="")]
+    with pytest.raises(UserError, match="few_shot_cot: a demonstration has no ration"):
+        build_prompt("Two?", "few_shot_cot", bare)
+    assert build_prompt("Two?", "few_shot_answer_only", bare)
+
+
 def test_an_unknown_format_is_named():
     with pytest.raises(UserError, match="expected one of few_shot_cot"):
         build_prompt("Two?", "zero_shot")

@@ -198,7 +198,8 @@ def flows_to_tune_on(numbers: str, seed: int = 0) -> dict[int, tuple]:
     numbers from 1 to 600, each once.
     """
     flows = FLOWS_OF_SIX["train"]
-    named = [number.strip() for number in numbers.split(",")]
+    # papermill by itself makes "16" a number
+    named = [number.strip() for number in str(numbers).split(",")]
     counts = [int(number) for number in named if number.isdecimal()]
     known = all(1 <= count <= len(flows) for count in counts)
     if not known or len(set(counts)) < len(named):
