@@ -9,14 +9,21 @@ NEXT_QUESTION = re.compile(r"(?:^|\s)(?:Q|Question)\s*:")
 NUMBER = re.compile(
     r"(?<![\w.])"  # not inside a word
     # "10-3" holds no minus three, and a dash that stands apart is none
-    r"(?:(?<!\d)(?<!\d )(?P<sign>[-\u2212]\s?|\u2013))?"
+    r"(?:(?<!\d)(?<!\d )(?P<sign>[-\u2212]\s?|\u2013(?!\s)))?"
     r"[$\u00a3\u20ac]?\s?"
     r"(?P<signed>[-\u2212\u2013])?"
     r"(?P<value>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
     r"(?:\s?/\s?(?P<denominator>\d+)(?![\d.]*\d*/))?"
     r"(?![\d]|,\d{3}|\.\d|[A-Za-z]\d)"
 )
-NAMED_LETTER = re.compile(r"\s*(?:option\s+|choice\s+)?([B-HJ-Z])\b(?!['\u2019])")
+EQUATION = re.compile(r"[\d.,$\u00a3\u20ac%()\s+\-\u2212*/\u00d7\u00f7x=]*")
+OPERATOR = re.compile(r"[\d)%]\s*[-+\u2212*/\u00d7\u00f7x]\s*[$\u00a3\u20ac(]*\s*\d")
+BULLET = re.compile(r"\s*\n\s*[-*\u2022]\s+")
+# A and I may be words, unless it is said that they are options
+NAMED_LETTER = re.compile(
+    r"\s*(?:(?:[Oo]ption|[Cc]hoice)\s+([A-Z])|([B-HJ-Z]))\b(?!['\u2019])"
+)
+DENIED = {"valid": "invalid", "true": "false", "false": "true"}  # "not valid"
 LONGEST_NUMBER = 500  # characters; longer ones are a text that has run wild
 LABELS = {
     "yes_no": ("yes", "no"),
@@ -84,6 +91,8 @@ def _clean(text: str) -> str:
 
 def _candidates(text: str, answer_type: str, after_mark: bool) -> list[str]:
     if answer_type == "number":
+        if after_mark:
+            text = _after_equation(BULLET.sub("", text, count=1))
         found = NUMBER.finditer(text)
         return [_number(match) for match in found if len(match[0]) <= LONGEST_NUMBER]
     if answer_type == "choice":
@@ -93,8 +102,19 @@ def _candidates(text: str, answer_type: str, after_mark: bool) -> list[str]:
     if answer_type == "text":
         return _free_text(text, after_mark)
     labels = "|".join(LABELS[answer_type])
-    found = re.findall(rf"\b({labels})\b", text, re.IGNORECASE)
-    return [label.lower() for label in found]
+    found = re.findall(rf"\b(not\s+)?({labels})\b", text, re.IGNORECASE)
+    stated = [(bool(denied), label.lower()) for denied, label in found]
+    return [DENIED.get(label, label) if denied else label for denied, label in stated]
+
+
+def _after_equation(text: str) -> str:
+    """What stands after the last "=" of an equation that a text begins with.
+
+    "54 - 48 = 6" states 6; "5 = 500 cents", where nothing is worked out, states 5.
+    """
+    left, equals, _ = EQUATION.match(text)[0].rpartition("=")
+    right = text[len(left) + 1 :].lstrip() if equals else ""
+    return right if OPERATOR.search(left) and NUMBER.match(right) else text
 
 
 def _number(match: re.Match) -> str:
@@ -130,7 +150,7 @@ def _choices(text: str, after_mark: bool) -> list[str]:
         return [start[1]]
     # and so does "is B because (A) is too early"; A and I may be words
     if after_mark and (goes_on := NAMED_LETTER.match(text)):
-        return [goes_on[1]]
+        return [goes_on[1] or goes_on[2]]
     bracketed = re.findall(r"\(\s?([A-Za-z])\s?\)", text)
     if bracketed:
         return [letter.upper() for letter in bracketed]

@@ -1,5 +1,7 @@
 """The answer extractor: forms that must be read right, and forms that must not."""
 
+import time
+
 import pytest
 
 from cotnb.answers import canonical, extract_answer, in_digits, is_correct
@@ -49,6 +51,32 @@ def test_what_follows_the_last_mark_counts_and_its_first_candidate():
 
 
 @pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("The answer is 54 - 48 = 6.", "6"),
+        ("Our final answer: 48+16=64 apples, and 2 = 2", "64"),
+        ("The answer is $(5 x 3) - 3 = 12 dollars", "12"),
+        ("The answer is 5 + 3 = 8 - 2 = 6", "6"),
+        ("The answer is 5 = 500 cents", "5"),
+        ("The answer is 54 - 48 = six", "54"),
+        ("The answer is -5, as 2 - 7 = -5", "-5"),
+        ("The answer is:\n- 18 dollars", "18"),
+        ("The answer is \u20135", "-5"),
+        ("It is 5 \u2013 that is all. The answer \u2013 5", "5"),
+    ],
+)
+def test_an_equation_after_the_mark_states_its_result(text, expected):
+    assert extract_answer(text, "number") == expected
+
+
+def test_a_long_run_of_signs_is_read_in_no_time():
+    begun = time.process_time()
+    for run in ("1 + " * 20_000, "=" * 50_000, "(" * 50_000, "- " * 30_000):
+        extract_answer(f"The answer is {run}1 = 2", "number")
+    assert time.process_time() - begun < 2
+
+
+@pytest.mark.parametrize(
     ("value", "told"),
     [(0.00005, "0.00005"), (-3.0, "-3"), (2.5e16, "25000000000000000")],
 )
@@ -87,6 +115,8 @@ def test_near_misses_are_wrong(text, answer):
         ("The answer is B. (A) is too early.", "B"),
         ("The answer is B because (A) is too early.", "B"),
         ("The answer is option B, as (A) is wrong.", "B"),
+        ("The answer is option A because (B) is too early.", "A"),
+        ("The answer is Choice A, 01/02/2020", "A"),
         ("The answer is I'd say (C).", "C"),
         ("The answer is D'Arcy's, so (E)", "E"),
         ("**(C)**", "C"),
@@ -112,6 +142,10 @@ def test_choices(text, expected):
         ("yes_no", "nothing known", None),
         ("true_false", "The answer is False", "false"),
         ("valid_invalid", "The argument is invalid.", "invalid"),
+        ("valid_invalid", "The answer is: the argument is not valid.", "invalid"),
+        ("true_false", "The answer is not  true", "false"),
+        ("true_false", "It is not false", "true"),
+        ("yes_no", "It is not so. The answer is yes", "yes"),
         ("brackets", "The answer is ] } >.", "] } >"),
         ("brackets", "]}", "] }"),
         ("text", "The answer is  Barn  damp dot.", "barn damp dot"),
