@@ -16,6 +16,7 @@ from cotnb.errors import UserError
 from cotnb.paths import beside_mirror
 from cotnb.tasks.example import Example
 
+REFERENCE = "GSM8K's own"  # solutions, which are right: what the rule faults is a miss
 SIZES = {"GPT-3 6B": "6b_finetuning", "GPT-3 175B": "175b_finetuning"}
 LAST_LINE = "\nA: "
 # what Wei et al. 2022 (appendix) found in PaLM 62B's errors on GSM8K, as kinds of ours
@@ -35,7 +36,7 @@ def find_gpt3_solutions(name: str | Path) -> Path | None:
 
 
 def load_gpt3_solutions(path: str | Path) -> dict[str, list[tuple[Example, str]]]:
-    """(question, solution) pairs by model, "GPT-3 6B" and "GPT-3 175B".
+    """(question, solution) pairs of "GPT-3 6B", "GPT-3 175B" and `REFERENCE`.
 
     path: `example_model_solutions.jsonl` of openai/grade-school-math, or the same
     packed with gzip. Raises UserError where it is not there or is another file.
@@ -45,10 +46,13 @@ def load_gpt3_solutions(path: str | Path) -> dict[str, list[tuple[Example, str]]
     try:
         with opener(path, "rt", encoding="utf-8") as lines:
             rows = [json.loads(line) for line in lines]
-        return {
-            name: [(_example(i, row), row[key]["solution"]) for i, row in _valid(rows)]
+        examples = [(_example(i, row), row) for i, row in _valid(rows)]
+        found = {
+            name: [(example, row[key]["solution"]) for example, row in examples]
             for name, key in SIZES.items()
         }
+        found[REFERENCE] = [(e, "\n".join(e.steps)) for e, _ in examples]
+        return found
     except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"{path}: not GPT-3's solutions of GSM8K ({error!r}); take "

@@ -98,7 +98,11 @@ def test_gpt3s_solutions_are_read_and_another_file_is_refused(tmp_path):
     path.write_bytes(gzip.compress(json.dumps(row).encode()))
     found = load_gpt3_solutions(path)
     shares = {name: error_shares(*zip(*x, strict=True)) for name, x in found.items()}
-    assert shares == {"GPT-3 6B": {"wrong_calculation": 1}, "GPT-3 175B": {"right": 1}}
+    assert shares == {
+        "GPT-3 6B": {"wrong_calculation": 1},
+        "GPT-3 175B": {"right": 1},
+        "GSM8K's own": {"right": 1},
+    }
     other = tmp_path / "other.jsonl"
     other.write_text("{}\n")
     damaged = bytearray(path.read_bytes())

@@ -1,6 +1,7 @@
 """The verifier: exact rationales pass, and each kind of corruption is caught."""
 
 import re
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -155,6 +156,11 @@ def test_a_step_too_many_is_misread_though_each_step_is_right():
         ("20 miles/hour * 3 hours = 60 miles", ["20 * 3 = 60"]),
         ("5 + 3 + 2 = 10", ["5 + 3 + 2 = 10"]),
         ("Ann has 5 and 3 + 2 = 5", ["3 + 2 = 5"]),
+        (
+            "2(28 + 12) = 80 and (3 - 1)(5 + 1) = 12",
+            ["2 * ( 28 + 12 ) = 80", "( 3 - 1 ) * ( 5 + 1 ) = 12"],
+        ),
+        ("2x + 30 = 134, so 1.5y - 4 = 9", []),
         ("n = 5, a + 3 = 5, 5 ** 2 = 25", []),
         ("lambda 5 if 3 = 8", []),
     ],
@@ -212,6 +218,24 @@ def test_words_and_percents_of_the_question_count_as_given():
     assert verify(question, "50 * 20% = 10").follows
     assert not verify(question, "12 - 4 = 8. 8 - 2 = 6").follows
     assert verify(question, "12 / 2 = 6").equations[0].operands == (12, Fraction(2))
+
+
+def test_what_the_exact_solution_knows_counts_as_given():
+    """As that a week has five working days: no number of the question."""
+    question = replace(
+        APPLES,
+        question="Ann works 8 hours a day. How many in a working week at 150%?",
+        answer="60",
+        steps=("8 * 5 = 40", "40 * 1.5 = 60"),
+    )
+    for right in (
+        "8 * 5 = 40. 40 * 1.5 = 60",
+        "40 comes from 8 * 5 = 40. 40 * 150 / 100 = 60",
+    ):
+        assert verify(question, right).error_kind is None, right
+    # 40 is worked out there, so it has to be here
+    assert verify(question, "40 * 1.5 = 60").error_kind == "missing_step"
+    assert verify(question, "8 * 9 = 72. 72 * 1.5 = 108").error_kind == "misread"
 
 
 def test_only_numbers_are_verified():

@@ -83,7 +83,8 @@ class Verdict:
     equations: the equations, in the text's order.
     arithmetic_correct: every equation holds.
     follows: every operand is a number of the question (as digits or as a word: "twice",
-        "half", "dozen", "one" to "twelve") or the result of an earlier equation.
+        "half", "dozen", "one" to "twelve"), one that the exact solution knows without
+        having worked it out, or the result of an earlier equation.
     complete: the exact solution's results are all reached, in any order and as often
         as there, or another route uses every number that it uses, as often, in no fewer
         operations, ends at its answer and leaves no result lying; True where the steps
@@ -147,7 +148,8 @@ def verify(example: Example, rationale: str) -> Verdict:
     answer = Fraction(example.answer.replace(",", ""))
     equations = find_equations(rationale)
     exact = find_equations("\n".join(example.steps)) if example.steps else ()
-    unfounded = _unfounded(example.question, equations)
+    known = _given(example.question) | set(_unfounded(_given(example.question), exact))
+    unfounded = _unfounded(known, equations)
     exact_results = Counter(equation.result for equation in exact)
     answer_correct = bool(equations) and equations[-1].result == answer
     reached = Counter(value for equation in equations for value in equation.values)
@@ -168,9 +170,10 @@ def find_equations(text: str) -> tuple[Equation, ...]:
 
     Reads + - * / and their typographic forms, a lone x, "plus", "minus", "times",
     "divided by", "equals"; brackets; commas in numbers; $ and %; unit words after a
-    number ("5 apples + 3 apples = 8 apples"); number words to twelve; chains ("5 + 3 =
-    8 - 2 = 6" is read as 5 + 3 = 8 and 8 - 2 = 6); and the marks of GSM8K, "48/2 =
-    <<48/2=24>>24" (Cobbe et al. 2021, arXiv 2110.14168). A number alone before "=" is
+    number ("5 apples + 3 apples = 8 apples"); number words to twelve; "2(3 + 4)";
+    chains ("5 + 3 = 8 - 2 = 6" is read as 5 + 3 = 8 and 8 - 2 = 6); and the marks of
+    GSM8K, "48/2 = <<48/2=24>>24" (Cobbe et al. 2021, arXiv 2110.14168). Of "2x" and its
+    like nothing is read. A number alone before "=" is
     no equation, and "20% of 50 = 10" is not read.
     """
     found = []
@@ -204,9 +207,9 @@ def _operations(equations: tuple[Equation, ...]) -> int:
     return sum(len(equation.operands) - 1 for equation in equations)
 
 
-def _unfounded(question: str, equations: tuple[Equation, ...]) -> list[Fraction]:
-    """Operands that neither the question nor an earlier equation gives."""
-    known, unfounded = _given(question), []
+def _unfounded(given: set[Fraction], equations: tuple[Equation, ...]) -> list[Fraction]:
+    """Operands that are neither given nor what an earlier equation comes to."""
+    known, unfounded = set(given), []
     for equation in equations:
         unfounded += [o for o in equation.operands if o not in known]
         known |= {*equation.values, equation.result}
@@ -219,7 +222,9 @@ def _given(question: str) -> set[Fraction]:
     for token in _TOKEN.finditer(question):
         if token["number"]:
             number = Fraction(token["number"].replace(",", ""))
-            given |= {number, number / 100} if token["percent"] else {number}
+            given.add(number)
+            if token["percent"]:
+                given |= {number / 100, Fraction(100)}
         elif token["word"]:
             word = token["word"].lower()
             given |= {Fraction(n) for n in _IMPLIED.get(word, ())}
@@ -251,6 +256,8 @@ def _segments(text: str) -> list[list]:
     text = re.sub(r"(?m)^\s*[-*]\s+", "", text)  # a list's bullet is no operator
     text = re.sub(r"/(?=\s*[A-Za-z])", " ", text)  # nor is "miles/hour"
     text = re.sub(r"(?<=[\d)\s])[xX](?=\s*[\d($])", "*", text)
+    text = re.sub(r"(?<=[\d)])(?=\()", "*", text)  # "2(3 + 4)"
+    text = re.sub(r"\b[\d.]*[xyz]\b", "unknown", text)  # "2x + 30" is no number yet
     segments = []
     for line in text.splitlines():
         segments.append([])
